@@ -1,0 +1,39 @@
+/** Media types of the OCI image-spec 1.1 and of Docker's image manifest version 2. */
+export const OCI_INDEX = "application/vnd.oci.image.index.v1+json";
+export const OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json";
+export const OCI_CONFIG = "application/vnd.oci.image.config.v1+json";
+export const OCI_EMPTY = "application/vnd.oci.empty.v1+json";
+export const OCI_LAYER = "application/vnd.oci.image.layer.v1.tar";
+export const OCI_LAYER_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip";
+export const DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json";
+export const DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json";
+export const DOCKER_SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+json";
+export const DOCKER_SCHEMA1_SIGNED = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+export const OCTET_STREAM = "application/octet-stream";
+
+const indexes: ReadonlySet<string> = new Set([OCI_INDEX, DOCKER_INDEX]);
+const images: ReadonlySet<string> = new Set([OCI_MANIFEST, DOCKER_MANIFEST]);
+const schema1: ReadonlySet<string> = new Set([DOCKER_SCHEMA1, DOCKER_SCHEMA1_SIGNED]);
+
+/** Longest media type, in bytes (RFC 6838 §4.2 allows 127 each side of the slash). */
+export const MAX_MEDIA_TYPE_BYTES = 255;
+
+/** An index or a manifest list. */
+export function isIndex(mediaType: string): boolean {
+  return indexes.has(mediaType);
+}
+
+/** An image manifest that names a config and layers. */
+export function isImageManifest(mediaType: string): boolean {
+  return images.has(mediaType);
+}
+
+/** Anything a registry keeps in its manifest space, schema1 too (ContentKind). */
+export function isManifest(mediaType: string): boolean {
+  return indexes.has(mediaType) || images.has(mediaType) || schema1.has(mediaType);
+}
+
+/** Whether a type has the grammar of RFC 6838 §4.2: `type/subtype`, no parameters. */
+export function isMediaType(text: string): boolean {
+  return text.length <= MAX_MEDIA_TYPE_BYTES && /^[A-Za-z0-9][\w!#$&^.+-]*\/[A-Za-z0-9][\w!#$&^.+-]*$/.test(text);
+}
