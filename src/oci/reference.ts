@@ -41,8 +41,7 @@ const identifier = /^(?:sha256:)?[a-f0-9]{64}$/;
 /** Reads a reference. Throws FIELD_INVALID or NOT_A_REFERENCE, naming `field`. */
 export function parseReference(text: string, field = "ref"): Reference {
   if (text === "") throw DescryError.field(field, "is empty; give host/path[:tag][@digest]");
-  if (text.length > MAX_REFERENCE_BYTES)
-    throw DescryError.field(field, `is longer than ${MAX_REFERENCE_BYTES} bytes`);
+  if (text.length > MAX_REFERENCE_BYTES) throw DescryError.field(field, `is longer than ${MAX_REFERENCE_BYTES} bytes`);
   if (identifier.test(text))
     throw new DescryError(
       "NOT_A_REFERENCE",

@@ -67,8 +67,7 @@ export interface Incoming {
 
 /** What the bytes are, in the repository they go to. */
 export type Identity =
-  | { readonly kind: "blob"; readonly mediaType: string }
-  | { readonly kind: "manifest"; readonly manifest: Manifest };
+  { readonly kind: "blob"; readonly mediaType: string } | { readonly kind: "manifest"; readonly manifest: Manifest };
 
 export interface Uploader {
   /** Bytes of an interrupted upload that are kept for its owner; 0 if none. */
