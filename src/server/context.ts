@@ -1,8 +1,8 @@
 import { type ContextKey, createContextKey } from "@connectrpc/connect";
-import { anonymousCaller, type Caller } from "../content/caller.ts";
+import { type Caller, createCaller } from "../content/caller.ts";
 
 /** The caller of a call, put there by the gate before a byte of the body is read. */
-export const callerKey: ContextKey<Caller> = createContextKey<Caller>(anonymousCaller, {
+export const callerKey: ContextKey<Caller> = createContextKey<Caller>(createCaller("nobody", []), {
   description: "who makes the call",
 });
 
