@@ -1,0 +1,13 @@
+import type { Transport } from "@connectrpc/connect";
+
+/** A way to a server: a transport, and what has to be known about it. */
+export interface Channel {
+  readonly transport: Transport;
+  /** Requests can be streamed. Browsers cannot (connect-es #669): content above one message cannot be pushed there. */
+  readonly streamsRequests: boolean;
+  /** Closes its connections; running calls fail. */
+  close(): void;
+}
+
+/** The port `#transport`: opens a channel to the server at an http or https URL. */
+export type OpenChannel = (baseUrl: string) => Channel;

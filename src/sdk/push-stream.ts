@@ -1,0 +1,125 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { PushStreamRequestSchema } from "../gen/descry/v1/content_service_pb.ts";
+import { parseReference, repositoryOf } from "../oci/reference.ts";
+import { pause } from "./abort.ts";
+import { type Call, type Context, startCall } from "./call.ts";
+import { preparePush } from "./prepare-push.ts";
+import type { PushOptions } from "./push-options.ts";
+import { createResumer } from "./resume.ts";
+import type { Receipt } from "./results.ts";
+import { type ContentName, inMessages, openSource, type PushSource, reopens } from "./source.ts";
+import { conditionToWire, descriptorToWire, kindToWire, receiptFromWire } from "./values.ts";
+
+/**
+ * Pushes content of any size. A source that can be read again starts where an earlier push of the same content broke
+ * off, and goes on by itself after a break.
+ */
+export async function pushStream(
+  context: Context,
+  ref: string,
+  source: PushSource,
+  desc: ContentName,
+  options: PushOptions,
+): Promise<Receipt> {
+  const repository = repositoryOf(parseReference(ref));
+  const resume = options.resume ?? context.resume;
+  const again = resume !== false && reopens(source);
+  const resumer = createResumer(again ? resume : false);
+  const call = startCall(context, options);
+  try {
+    for (let start = again ? undefined : BEGINNING; ;) {
+      try {
+        start ??= await whereToStart(context, call, repository, desc, options);
+        return await send(context, call, { ref, source, desc, options, start });
+      } catch (thrown) {
+        if (thrown instanceof SourceError) throw thrown;
+        const error = call.failure(thrown);
+        await resumer.next(error, start?.offset ?? 0, call.signal);
+        // After a break only the server knows how far it got.
+        start = undefined;
+      }
+    }
+  } catch (thrown) {
+    throw thrown instanceof SourceError ? thrown.cause : call.failure(thrown);
+  } finally {
+    call.end();
+  }
+}
+
+interface Start {
+  /** First byte to send. */
+  readonly offset: number;
+  /** The content is there already: the answer is expected before a byte is sent. */
+  readonly there: boolean;
+}
+
+const BEGINNING: Start = { offset: 0, there: false };
+
+/** Milliseconds to wait for the answer about content that is there, before sending it after all: it may be gone. */
+const EARLY_ANSWER_MS = 5_000;
+
+async function whereToStart(
+  context: Context,
+  call: Call,
+  repository: string,
+  desc: ContentName,
+  { headers }: PushOptions,
+): Promise<Start> {
+  const options = { signal: call.signal, ...(headers === undefined ? {} : { headers }) };
+  const { states } = await preparePush(context, repository, [desc], options);
+  const [state] = states;
+  return state === undefined ? BEGINNING : { offset: state.offset, there: state.presence !== "missing" };
+}
+
+interface Sending {
+  readonly ref: string;
+  readonly source: PushSource;
+  readonly desc: ContentName;
+  readonly options: PushOptions;
+  readonly start: Start;
+}
+
+/** The caller's own source failed: that is no answer of the server, and nothing to try again. */
+class SourceError extends Error {}
+
+type Message = MessageInitShape<typeof PushStreamRequestSchema>;
+
+async function send(context: Context, call: Call, sending: Sending): Promise<Receipt> {
+  const { ref, source, desc, options, start } = sending;
+  const bytes = inMessages(openSource(source, start.offset));
+  const answered = new AbortController();
+  let failed: SourceError | undefined;
+
+  async function* messages(): AsyncGenerator<Message, void, undefined> {
+    const header = {
+      ref,
+      desc: descriptorToWire(desc),
+      offset: BigInt(start.offset),
+      ...conditionToWire(options.ifCurrent),
+      kind: kindToWire(options.kind),
+    };
+    yield { part: { case: "header", value: header } };
+    if (start.there) await pause(EARLY_ANSWER_MS, answered.signal);
+    for (let sent = start.offset; !answered.signal.aborted;) {
+      const next = await bytes.next().catch((cause: unknown) => {
+        failed = new SourceError("the source failed", { cause });
+        throw failed;
+      });
+      if (next.done === true) return;
+      yield { part: { case: "data", value: next.value } };
+      sent += next.value.byteLength;
+      options.onProgress?.({ digest: desc.digest, offset: sent, total: desc.size });
+    }
+  }
+
+  try {
+    const answer = await context.wire.pushStream(messages(), call.request());
+    return receiptFromWire(answer.receipt);
+  } catch (thrown) {
+    throw failed ?? thrown;
+  } finally {
+    answered.abort();
+    // After an early answer nobody asks for the rest: the source must be told, but may be waiting for a slow read.
+    bytes.return().catch(() => undefined);
+  }
+}
