@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { debian } from "./debian.ts";
-import { type DockerRegistry, startDockerRegistry } from "./docker-registry.ts";
+import { startDockerRegistry } from "./docker-registry.ts";
+import type { ServerProcess } from "./server-process.ts";
 import { type SkopeoImage, writeSkopeoImage } from "./skopeo-image.ts";
 
 const run = promisify(execFile);
@@ -16,7 +17,7 @@ const registryProgram = await debian("docker-registry");
 describe.skipIf(skopeo === undefined || registryProgram === undefined)("a real image and a real registry", () => {
   let directory: string;
   let image: SkopeoImage;
-  let registry: DockerRegistry;
+  let registry: ServerProcess;
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), "descry-skopeo-"));
@@ -42,9 +43,9 @@ describe.skipIf(skopeo === undefined || registryProgram === undefined)("a real i
   });
 
   it("goes into the registry by skopeo and comes out under the same digest", async () => {
-    const name = `${registry.host}/real:latest`;
+    const name = `${registry.announced}/real:latest`;
     await run(skopeo ?? "", ["--insecure-policy", "copy", "--dest-tls-verify=false", image.name, `docker://${name}`]);
-    const answer = await fetch(`http://${registry.host}/v2/real/manifests/latest`, {
+    const answer = await fetch(`http://${registry.announced}/v2/real/manifests/latest`, {
       method: "HEAD",
       headers: { accept: image.manifest.mediaType },
     });
