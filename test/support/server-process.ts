@@ -48,6 +48,8 @@ async function announcement(child: ChildProcess, { program, log, announces }: Se
         return printed;
       };
       watcher.on("change", () => void look().catch(reject));
+      // It may have spoken before the watch began.
+      look().catch(reject);
       child.once("error", reject);
       child.once("exit", (code) => {
         look().then((printed) => reject(new Error(`${program} ended with ${code}:\n${printed}`)), reject);

@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { packTar, type TarEntry } from "modern-tar";
+import type { Digest } from "../../src/oci/digest.ts";
 
 const run = promisify(execFile);
 
@@ -28,7 +29,7 @@ const FULL_BYTES = 16 * 1024;
 /** Content of an image, as the layout has it. */
 export interface ImageContent {
   readonly mediaType: string;
-  readonly digest: string;
+  readonly digest: Digest;
   readonly size: number;
   /** File with the bytes. */
   readonly path: string;
@@ -111,7 +112,7 @@ function sha256(bytes: Uint8Array): string {
 
 interface JsonDescriptor {
   readonly mediaType: string;
-  readonly digest: string;
+  readonly digest: Digest;
   readonly size: number;
 }
 
