@@ -2,6 +2,7 @@ import type { CallOptions as WireOptions, Client } from "@connectrpc/connect";
 import type { ContentService } from "../gen/descry/v1/content_service_pb.ts";
 import { DescryError } from "../oci/errors.ts";
 import { linkSignals } from "./abort.ts";
+import type { Clock } from "./clock.ts";
 import { errorFromWire, isReset } from "./errors.ts";
 import { callHeaders } from "./headers.ts";
 import type { CallOptions, Resume } from "./options.ts";
@@ -14,6 +15,7 @@ export interface Context {
   readonly timeoutMs: number | undefined;
   readonly signal: AbortSignal | undefined;
   readonly resume: Resume | false;
+  readonly clock: Clock;
 }
 
 /** One call under way, which may be several requests. */
@@ -32,14 +34,14 @@ export function startCall(context: Context, options: CallOptions, timeoutMs?: nu
   const linked = linkSignals([context.signal, options.signal]);
   const headers = callHeaders(context.headers, options);
   const limit = options.timeoutMs ?? timeoutMs;
-  const deadline = limit === undefined ? undefined : performance.now() + limit;
+  const deadline = limit === undefined ? undefined : context.clock.now() + limit;
   return {
     signal: linked.signal,
     request: () => ({
       signal: linked.signal,
       headers,
       // 0 means "no limit" to connect, so a limit that is used up has to be one millisecond.
-      ...(deadline === undefined ? {} : { timeoutMs: Math.max(1, Math.ceil(deadline - performance.now())) }),
+      ...(deadline === undefined ? {} : { timeoutMs: Math.max(1, Math.ceil(deadline - context.clock.now())) }),
     }),
     failure: (thrown) => (linked.signal.aborted ? abortError(linked.signal.reason) : errorFromWire(thrown)),
     end: () => {

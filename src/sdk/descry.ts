@@ -4,6 +4,7 @@ import type { Descriptor } from "../oci/descriptor.ts";
 import { openChannel } from "#transport";
 import type { Context } from "./call.ts";
 import type { Channel } from "./channel.ts";
+import { type Clock, systemClock } from "./clock.ts";
 import { copy, type CopyOptions } from "./copy.ts";
 import { type DeleteOptions, remove } from "./delete.ts";
 import { fetch, type FetchOptions } from "./fetch.ts";
@@ -70,7 +71,7 @@ export function createDescry(options: DescryOptions): Descry {
 }
 
 /** A client over a channel. */
-export function descryOver(channel: Channel, options: ClientOptions): Descry {
+export function descryOver(channel: Channel, options: ClientOptions, clock: Clock = systemClock): Descry {
   const context: Context = {
     wire: createClient(ContentService, channel.transport),
     streamsRequests: channel.streamsRequests,
@@ -78,6 +79,7 @@ export function descryOver(channel: Channel, options: ClientOptions): Descry {
     timeoutMs: options.timeoutMs,
     signal: options.signal,
     resume: options.resume ?? {},
+    clock,
   };
   return {
     resolve: (ref, call) => resolve(context, ref, call),

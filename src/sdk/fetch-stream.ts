@@ -7,7 +7,7 @@ import { checkIdentity, type ContentOptions, contentRequest, type Wanted, wanted
 import type { TransferOptions } from "./options.ts";
 import { createResumer, type Resumer } from "./resume.ts";
 import type { FetchedStream } from "./results.ts";
-import { broken, descriptorFromWire, freshnessFromWire, sizeFromWire } from "./values.ts";
+import { broken, bytesFromWire, descriptorFromWire, freshnessFromWire, sizeFromWire } from "./values.ts";
 
 export interface FetchStreamOptions extends ContentOptions, TransferOptions {}
 
@@ -82,7 +82,7 @@ class StreamReader {
     const { wanted, desc, options, context } = stream;
     this.#stream = stream;
     this.#messages = messages;
-    this.#resumer = createResumer(options.resume ?? context.resume);
+    this.#resumer = createResumer(options.resume ?? context.resume, context.clock);
     this.#position = wanted.offset;
     this.#end = wanted.length === 0 ? desc.size : Math.min(desc.size, wanted.offset + wanted.length);
     this.#verifier = wanted.offset === 0 && this.#end === desc.size ? new Verifier(desc, "data_loss") : undefined;
@@ -120,7 +120,7 @@ class StreamReader {
         if (part.case !== "data" || part.value.byteLength === 0) continue;
         if (sizeFromWire(offset) !== this.#position) broken(`data at ${offset} instead of ${this.#position}`);
         this.#position += part.value.byteLength;
-        return part.value;
+        return bytesFromWire(part.value);
       } catch (thrown) {
         const error = call.failure(thrown);
         // All bytes are here; what got lost is the end of the stream.

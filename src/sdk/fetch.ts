@@ -2,7 +2,7 @@ import { verifyBytes } from "../oci/verifier.ts";
 import { ask, type Context } from "./call.ts";
 import { checkIdentity, type ContentOptions, contentRequest, wantedOf } from "./content-request.ts";
 import type { Fetched } from "./results.ts";
-import { broken, descriptorFromWire, freshnessFromWire, sizeFromWire } from "./values.ts";
+import { broken, bytesFromWire, descriptorFromWire, freshnessFromWire, sizeFromWire } from "./values.ts";
 
 export type FetchOptions = ContentOptions;
 
@@ -15,7 +15,7 @@ export async function fetch(context: Context, ref: string, options: FetchOptions
   const desc = descriptorFromWire(answer.desc);
   checkIdentity(wanted, desc);
   if (sizeFromWire(answer.offset) !== offset) broken(`offset ${answer.offset} instead of ${offset}`);
-  const { data } = answer;
+  const data = bytesFromWire(answer.data);
   const whole = offset === 0 && (length === 0 || length >= desc.size);
   if (whole) verifyBytes(data, desc, "data_loss");
   else {

@@ -1,7 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { PushStreamRequestSchema } from "../gen/descry/v1/content_service_pb.ts";
 import { parseReference, repositoryOf } from "../oci/reference.ts";
-import { pause } from "./abort.ts";
 import { type Call, type Context, startCall } from "./call.ts";
 import { preparePush } from "./prepare-push.ts";
 import type { PushOptions } from "./push-options.ts";
@@ -23,11 +22,11 @@ export async function pushStream(
 ): Promise<Receipt> {
   const repository = repositoryOf(parseReference(ref));
   const resume = options.resume ?? context.resume;
-  const again = resume !== false && reopens(source);
-  const resumer = createResumer(again ? resume : false);
+  const once = !reopens(source);
+  const resumer = createResumer(resume, context.clock);
   const call = startCall(context, options);
   try {
-    for (let start = again ? undefined : BEGINNING; ;) {
+    for (let start = once || resume === false ? BEGINNING : undefined; ;) {
       try {
         start ??= await whereToStart(context, call, repository, desc, options);
         return await send(context, call, { ref, source, desc, options, start });
@@ -37,6 +36,11 @@ export async function pushStream(
         await resumer.next(error, start?.offset ?? 0, call.signal);
         // After a break only the server knows how far it got.
         start = undefined;
+        if (once) {
+          // The bytes are gone with the break. But it may have been the answer that got lost.
+          start = await whereToStart(context, call, repository, desc, options);
+          if (!start.there) throw error;
+        }
       }
     }
   } catch (thrown) {
@@ -99,7 +103,7 @@ async function send(context: Context, call: Call, sending: Sending): Promise<Rec
       kind: kindToWire(options.kind),
     };
     yield { part: { case: "header", value: header } };
-    if (start.there) await pause(EARLY_ANSWER_MS, answered.signal);
+    if (start.there) await context.clock.wait(EARLY_ANSWER_MS, answered.signal);
     for (let sent = start.offset; !answered.signal.aborted;) {
       const next = await bytes.next().catch((cause: unknown) => {
         failed = new SourceError("the source failed", { cause });

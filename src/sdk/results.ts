@@ -44,7 +44,7 @@ export interface FetchedStream extends Resolution {
    */
   readonly bytes: AsyncIterable<Uint8Array>;
   /** Cancels the call, for a stream whose bytes are not read. */
-  cancel(): void;
+  readonly cancel: () => void;
 }
 
 /** Answer of every write. */

@@ -1,5 +1,5 @@
 import type { DescryError } from "../oci/errors.ts";
-import { pause } from "./abort.ts";
+import type { Clock } from "./clock.ts";
 import type { Resume } from "./options.ts";
 
 /** Attempts in a row without progress before a broken stream is given up; with the delay below, after 1.5 seconds. */
@@ -16,7 +16,7 @@ export interface Resumer {
 }
 
 /** Only what may be different next time is tried again: a broken connection, a server that shuts down, a wrong offset. */
-export function createResumer(resume: Resume | false): Resumer {
+export function createResumer(resume: Resume | false, clock: Clock): Resumer {
   const { attempts = ATTEMPTS, delayMs = DELAY_MS } = resume === false ? { attempts: 0 } : resume;
   let reached = -1;
   let idle = 0;
@@ -26,7 +26,7 @@ export function createResumer(resume: Resume | false): Resumer {
       idle = offset > reached ? 0 : idle + 1;
       reached = Math.max(reached, offset);
       if (!worthIt || idle >= attempts) throw error;
-      if (idle > 0) await pause(Math.min(error.retryAfter ?? delayMs * 2 ** (idle - 1), LONGEST_DELAY_MS), signal);
+      if (idle > 0) await clock.wait(Math.min(error.retryAfter ?? delayMs * 2 ** (idle - 1), LONGEST_DELAY_MS), signal);
     },
   };
 }

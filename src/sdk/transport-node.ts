@@ -17,7 +17,7 @@ export function openChannel(baseUrl: string, options: NodeChannelOptions = {}): 
 }
 
 function openHttp1(endpoint: Endpoint): Channel {
-  const agent = newAgent(endpoint, true);
+  const agent = newAgent(endpoint);
   const keptAlive = http1Transport(endpoint, agent, false);
   const uncompressed = http1Transport(endpoint, agent, true);
   const transport: Transport = {
@@ -25,8 +25,9 @@ function openHttp1(endpoint: Endpoint): Channel {
     stream: async (method, signal, ...call) => {
       if (method.methodKind !== "client_streaming") return uncompressed.stream(method, signal, ...call);
       // An early answer leaves the request unfinished, and connect-node 2.2 then leaves its socket open for good
-      // (sinkRequest stops without ending it). So each pushed stream gets a connection of its own.
-      const own = newAgent(endpoint, false);
+      // (sinkRequest stops without ending it). So each pushed stream gets a connection of its own. It says keep-alive,
+      // because a server that closes after its answer resets the connection, and the answer may be lost with it.
+      const own = newAgent(endpoint);
       try {
         const response = await http1Transport(endpoint, own, true).stream(method, signal, ...call);
         return { ...response, message: whenEnded(response.message, () => own.destroy()) };
@@ -39,8 +40,8 @@ function openHttp1(endpoint: Endpoint): Channel {
   return { transport, streamsRequests: true, close: () => agent.destroy() };
 }
 
-function newAgent(endpoint: Endpoint, keepAlive: boolean): http.Agent {
-  return endpoint.secure ? new https.Agent({ keepAlive, ...endpoint.tls }) : new http.Agent({ keepAlive });
+function newAgent(endpoint: Endpoint): http.Agent {
+  return endpoint.secure ? new https.Agent({ keepAlive: true, ...endpoint.tls }) : new http.Agent({ keepAlive: true });
 }
 
 /** Streams carry blobs, which are compressed already: asking for gzip would only burn both sides' CPU. */

@@ -33,6 +33,11 @@ export function digestFromWire(digest: string): Digest {
   return isDigest(digest) ? digest : broken(`digest ${JSON.stringify(digest)}`);
 }
 
+/** Bytes without what Node's Buffer does otherwise: its slice() is a view, its JSON an object. No copy. */
+export function bytesFromWire(data: Uint8Array): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
 /** A digest that may be absent. */
 export function someDigest<K extends string>(key: K, digest: string): { readonly [key in K]?: Digest } {
   const some: { [key in K]?: Digest } = {};

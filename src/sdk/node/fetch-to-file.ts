@@ -1,12 +1,12 @@
-import { randomUUID } from "node:crypto";
-import { type FileHandle, open, realpath, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdtemp, open, realpath, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
 import type { Descry } from "../descry.ts";
 import type { FetchStreamOptions } from "../fetch-stream.ts";
 import type { FetchedStream } from "../results.ts";
 
 /**
- * Fetches into a file, which appears complete and verified or not at all: the bytes go to a temporary file beside it,
- * which takes its name at the end. An existing file is replaced, what a link points to too; a device or a pipe is
+ * Fetches into a file, which appears complete and verified or not at all: the bytes go to a temporary directory
+ * beside it and take its name at the end. An existing file is replaced, what a link points to too; a device or a pipe is
  * written to as it is.
  */
 export async function fetchToFile(
@@ -29,14 +29,13 @@ export async function fetchToFile(
 }
 
 async function replaceFile(path: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
-  const partial = `${path}.${randomUUID()}.partial`;
+  const directory = await mkdtemp(`${path}.partial-`);
   try {
-    const file = await open(partial, "wx");
-    await write(file, bytes, true);
+    const partial = join(directory, "content");
+    await write(await open(partial, "wx"), bytes, true);
     await rename(partial, path);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
+  } finally {
+    await rm(directory, { recursive: true, force: true });
   }
 }
 
