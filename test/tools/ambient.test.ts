@@ -17,6 +17,7 @@ tester.run("no-ambient", noAmbient, {
     "function later(setTimeout: (run: () => void) => void) { setTimeout(() => {}); }",
     'import { createHash } from "node:crypto"; createHash("sha256");',
     "clock.setTimeout(() => {}, 10);",
+    { code: "setTimeout(() => {}, 10);", options: ["setTimeout"] },
   ],
   invalid: [
     wrong("Date.now();"),
@@ -26,6 +27,7 @@ tester.run("no-ambient", noAmbient, {
     wrong("Math.random();"),
     wrong("crypto.randomUUID();"),
     wrong("setTimeout(() => {}, 10);"),
+    { ...wrong("setTimeout(() => {}, Date.now());"), options: ["setTimeout"] },
     wrong("const start = setInterval;"),
     wrong("globalThis.setTimeout(() => {}, 10);"),
     wrong('import { randomBytes as bytes, createHash } from "node:crypto"; createHash(String(bytes(4)));'),

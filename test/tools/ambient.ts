@@ -2,6 +2,9 @@ import type { RuleTester } from "oxlint/plugins-dev";
 
 type Rule = Parameters<RuleTester["run"]>[1];
 
+/** Where a node stands in its file. */
+type Ranged = { readonly range: [number, number]; readonly start: number; readonly end: number };
+
 const globals: ReadonlySet<string> = new Set(["setTimeout", "setInterval"]);
 const members: ReadonlySet<string> = new Set([
   "Date.now",
@@ -24,22 +27,27 @@ const imports: Readonly<Record<string, readonly string[]>> = {
  * The files that take them from the machine are listed, with reasons, in .oxlintrc.json.
  */
 export const noAmbient: Rule = {
-  meta: { messages: { ambient: "{{what}} cannot be tested from outside; let the caller give it" } },
+  meta: {
+    messages: { ambient: "{{what}} cannot be tested from outside; let the caller give it" },
+    // Names that the files in question may use after all.
+    schema: { type: "array", items: { type: "string" } },
+  },
   create(context) {
+    const report = (node: Ranged, what: string): void => {
+      if (!context.options.includes(what)) context.report({ node, messageId: "ambient", data: { what } });
+    };
     return {
       Identifier(node) {
-        if (globals.has(node.name) && context.sourceCode.isGlobalReference(node))
-          context.report({ node, messageId: "ambient", data: { what: node.name } });
+        if (globals.has(node.name) && context.sourceCode.isGlobalReference(node)) report(node, node.name);
       },
       MemberExpression(node) {
         if (node.object.type !== "Identifier" || node.property.type !== "Identifier") return;
         const what = `${node.object.name}.${node.property.name}`;
-        if (members.has(what) && context.sourceCode.isGlobalReference(node.object))
-          context.report({ node, messageId: "ambient", data: { what } });
+        if (members.has(what) && context.sourceCode.isGlobalReference(node.object)) report(node, what);
       },
       NewExpression(node) {
         if (node.callee.type === "Identifier" && node.callee.name === "Date" && node.arguments.length === 0)
-          context.report({ node, messageId: "ambient", data: { what: "new Date()" } });
+          report(node, "new Date()");
       },
       ImportDeclaration(node) {
         const banned = imports[node.source.value];
@@ -49,12 +57,7 @@ export const noAmbient: Rule = {
             specifier.type === "ImportSpecifier" && specifier.imported.type === "Identifier"
               ? specifier.imported.name
               : "everything";
-          if (banned.length === 0 || banned.includes(name))
-            context.report({
-              node: specifier,
-              messageId: "ambient",
-              data: { what: `${name} of ${node.source.value}` },
-            });
+          if (banned.length === 0 || banned.includes(name)) report(specifier, `${name} of ${node.source.value}`);
         }
       },
     };
