@@ -56,7 +56,10 @@ export function encodedOf(digest: Digest): string {
   return digest.slice(digest.indexOf(":") + 1);
 }
 
-/** Text from outside, cut short and quoted for a message. */
+/** Text from outside, cut short and quoted for a message: printable ASCII, so that no terminal obeys it. */
 export function quote(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text);
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 77)}...` : text).replace(
+    /[^ -~]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }

@@ -1,5 +1,5 @@
 import { type Descriptor, descriptorFromJson, isJsonObject, type JsonObject, stringMap } from "./descriptor.ts";
-import type { Digest } from "./digest.ts";
+import { type Digest, quote } from "./digest.ts";
 import { DescryError } from "./errors.ts";
 import { isImageManifest, isIndex } from "./media-type.ts";
 
@@ -31,7 +31,7 @@ export function parseManifest(bytes: Uint8Array, mediaType: string): Manifest {
   if (json["schemaVersion"] !== 2) wrong("schemaVersion is not 2");
   const stated = json["mediaType"] ?? "";
   if (stated !== "" && stated !== mediaType)
-    wrong(`it calls itself ${typeof stated === "string" ? stated : "something that is no string"}`);
+    wrong(`it calls itself ${typeof stated === "string" ? quote(stated) : "something that is no string"}`);
   // Both shapes in one document mean different images to different readers (CVE-2021-41190).
   if ("manifests" in json && ("layers" in json || "config" in json))
     wrong("it has manifests and also config or layers");
@@ -69,9 +69,10 @@ export function requiredChildren(manifest: Manifest): readonly Digest[] {
 function parseObject(bytes: Uint8Array, wrong: (why: string) => never): JsonObject {
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    json = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch (error) {
-    return wrong(error instanceof Error ? error.message : "it is no JSON");
+    // V8's message cites the bytes, which are a stranger's.
+    return wrong(`it is no JSON: ${quote(String(error))}`);
   }
   return isJsonObject(json) ? json : wrong("it is no JSON object");
 }

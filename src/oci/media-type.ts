@@ -33,7 +33,11 @@ export function isManifest(mediaType: string): boolean {
   return indexes.has(mediaType) || images.has(mediaType) || schema1.has(mediaType);
 }
 
+/** RFC 6838 §4.2, restricted-name. */
+const nameGrammar = "[A-Za-z0-9][\\w!#$&^.+-]{0,126}";
+const mediaTypeGrammar = new RegExp(`^${nameGrammar}/${nameGrammar}$`);
+
 /** Whether a type has the grammar of RFC 6838 §4.2: `type/subtype`, no parameters. */
 export function isMediaType(text: string): boolean {
-  return text.length <= MAX_MEDIA_TYPE_BYTES && /^[A-Za-z0-9][\w!#$&^.+-]*\/[A-Za-z0-9][\w!#$&^.+-]*$/.test(text);
+  return mediaTypeGrammar.test(text);
 }

@@ -65,6 +65,7 @@ export function parseReference(text: string, field = "ref"): Reference {
 
   const { host, rest } = splitHost(named);
   if (!hostGrammar.test(host)) fail(`has a host ${quote(host)} that is no host[:port]`);
+  if (host.startsWith(`${EMBEDDED_HOST}:`)) fail(`has a port on ${EMBEDDED_HOST}; the embedded registry has none`);
   const colon = rest.indexOf(":");
   const name = colon === -1 ? rest : rest.slice(0, colon);
   const tag = colon === -1 ? undefined : rest.slice(colon + 1);
@@ -79,6 +80,8 @@ export function parseReference(text: string, field = "ref"): Reference {
     );
   const path = host === DOCKER_HOST && !name.includes("/") ? DOCKER_LIBRARY + name : name;
   if (path.length > MAX_PATH_BYTES) fail(`has a repository path longer than ${MAX_PATH_BYTES} bytes`);
+  if (host.length + 1 + path.length > MAX_REPOSITORY_BYTES)
+    fail(`has a repository longer than ${MAX_REPOSITORY_BYTES} bytes`);
   return {
     host,
     path,
@@ -103,7 +106,14 @@ function splitHost(named: string): { host: string; rest: string } {
   const first = slash === -1 ? "" : named.slice(0, slash);
   const isHost = first === "localhost" || /[.:]/.test(first) || first !== first.toLowerCase();
   if (!isHost) return { host: DOCKER_HOST, rest: named };
-  return { host: first === DOCKER_LEGACY_HOST ? DOCKER_HOST : first, rest: named.slice(slash + 1) };
+  return { host: canonicalHost(first), rest: named.slice(slash + 1) };
+}
+
+function canonicalHost(host: string): string {
+  if (host === DOCKER_LEGACY_HOST) return DOCKER_HOST;
+  // Names on the network ignore case, so no spelling of the embedded registry may slip past it to DNS.
+  const lower = host.toLowerCase();
+  return lower === EMBEDDED_HOST || lower.startsWith(`${EMBEDDED_HOST}:`) ? lower : host;
 }
 
 /** `host/path`. */
