@@ -1,0 +1,20 @@
+/** A certificate for localhost and 127.0.0.1, and its private key; both are public, and last until 2126. Made by
+ * `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 36500 -addext subjectAltName=DNS:localhost,IP:127.0.0.1`. */
+export const testTls = {
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBnjCCAUWgAwIBAgIUB9rX3bD1rs8kefYJ+ktXiB1XjMMwCgYIKoZIzj0EAwIw
+FjEUMBIGA1UEAwwLZGVzY3J5IHRlc3QwIBcNMjYxMTIxMDIxMDQ4WhgPMjEyNjEw
+MjgwMjEwNDhaMBYxFDASBgNVBAMMC2Rlc2NyeSB0ZXN0MFkwEwYHKoZIzj0CAQYI
+KoZIzj0DAQcDQgAEUK78hEsynvHxrDhcz/+dKLirBJilW0AMLwuNPHZgkFVIvDd9
+PMZPR+32sFYfTXal/CV+YX1WFjsUA7QbWv15PqNvMG0wHQYDVR0OBBYEFNscmwtv
+iv0CUgDuUD08Ph2E0eCOMB8GA1UdIwQYMBaAFNscmwtviv0CUgDuUD08Ph2E0eCO
+MA8GA1UdEwEB/wQFMAMBAf8wGgYDVR0RBBMwEYIJbG9jYWxob3N0hwR/AAABMAoG
+CCqGSM49BAMCA0cAMEQCIHXNYGd0AeYI7G0n+qWfTTqfUuEiVZywi09KG0Jt35/X
+AiBMiIJK0HDYYSTCTb3u7ofdtHqjC7LgLHyFaAGnT5cAsQ==
+-----END CERTIFICATE-----`,
+  key: `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgkD5z84Y6R59MoRdQ
+kyZWx54ocynPxfEjvr+Bh7D/2oOhRANCAARQrvyESzKe8fGsOFzP/50ouKsEmKVb
+QAwvC408dmCQVUi8N308xk9H7fawVh9NdqX8JX5hfVYWOxQDtBta/Xk+
+-----END PRIVATE KEY-----`,
+};
