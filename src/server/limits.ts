@@ -1,6 +1,6 @@
 /** Every number that bounds what a client can make the server do. Tests shorten them; the defaults are for production. */
 export interface ServerLimits {
-  /** Milliseconds from accepting a socket to its first bytes, and from a request's first byte to the end of its headers. */
+  /** Milliseconds from accepting a socket to its first bytes, for a TLS handshake, and for the header of a request. */
   readonly headersTimeoutMs: number;
   /** Milliseconds a call waits for the next bytes of its request body. */
   readonly bodyIdleMs: number;

@@ -46,8 +46,6 @@ export interface Listener {
   destroy(): void;
 }
 
-/** Milliseconds a TLS handshake may take. */
-const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Milliseconds between two looks for HTTP/1.1 headers that are overdue. */
 const OVERDUE_CHECK_MS = 5_000;
 /** Milliseconds after which TCP asks a silent peer whether it still lives. */
@@ -121,7 +119,7 @@ function createListener(address: ListenAddress, { limits, tls }: ListenOptions):
     cert: tls.cert,
     key: tls.key,
     ALPNProtocols: ["h2", "http/1.1"],
-    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    handshakeTimeout: limits.headersTimeoutMs,
   });
 }
 

@@ -21,7 +21,11 @@ export function trackSessions(server: Http2Server, limits: ServerLimits): Sessio
     let timer = setTimeout(() => session.destroy(), limits.headersTimeoutMs);
     const idle = (): void => {
       clearTimeout(timer);
-      timer = setTimeout(() => session.close(), limits.sessionIdleMs);
+      timer = setTimeout(() => {
+        session.close();
+        // A header block that was begun and never ended keeps a closed session open.
+        timer = setTimeout(() => session.destroy(), limits.lingerMs);
+      }, limits.sessionIdleMs);
     };
     session.once("remoteSettings", () => {
       if (streams === 0) idle();
