@@ -10,7 +10,7 @@ const lower = "abcdefghijklmnopqrstuvwxyz0123456789";
 const letters = `${lower}ABCDEFGHIJKLMNOPQRSTUVWXYZ`;
 
 function word(alphabet: string, minLength: number, maxLength: number): fc.Arbitrary<string> {
-  return fc.string({ unit: fc.constantFrom(...alphabet), minLength, maxLength });
+  return fc.string({ unit: fc.constantFrom(...alphabet.split("")), minLength, maxLength });
 }
 
 /** image-spec, "Registered Algorithms", and one algorithm that nobody registered. */
@@ -75,7 +75,7 @@ export const platforms: fc.Arbitrary<Platform> = fc.record(
     osVersion: fc.constantFrom("10.0.17763.1", "10.0.20348", "10.0.26100.4061", "10.0", "(1+2)%/"),
     osFeatures: features,
   },
-  { requiredKeys: ["os", "architecture"] },
+  { requiredKeys: ["os", "architecture"], noNullPrototype: true },
 );
 
 /** Descriptors with every field of image-spec's descriptor.md; fields that say nothing are left out. */
@@ -90,5 +90,5 @@ export const descriptors: fc.Arbitrary<Descriptor> = fc.record(
     urls: fc.array(fc.webUrl(), { minLength: 1, maxLength: 3 }),
     data: fc.uint8Array({ minLength: 1, maxLength: 100 }),
   },
-  { requiredKeys: ["mediaType", "digest", "size"] },
+  { requiredKeys: ["mediaType", "digest", "size"], noNullPrototype: true },
 );
