@@ -29,6 +29,6 @@ export async function startDescry(home: string): Promise<ServerProcess> {
     program: process.execPath,
     args: [descryMain, "serve", "--listen", "http://127.0.0.1:0", "--data-dir", dataDirectory(home)],
     log: join(home, "serve.log"),
-    announces: /(http:\/\/127\.0\.0\.1:\d+)/,
+    announces: /descry serves on (http:\/\/127\.0\.0\.1:\d+)/,
   });
 }
