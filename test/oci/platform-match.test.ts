@@ -16,8 +16,8 @@ function choices(wanted: string, offered: string): string {
 // sorted the matches stably by its Less. It agreed with matchPlatform on 20 000 random indexes, but for the last block.
 describe("matchPlatform chooses as containerd's Only", () => {
   const cpus =
-    "linux/386 linux/amd64 linux/amd64/v2 linux/amd64/v3 linux/amd64/v4 linux/arm/v5 linux/arm/v6 linux/arm/v7 " +
-    "linux/arm/v8 linux/arm64 linux/arm64/v8.1 linux/arm64/v8.5 linux/arm64/v8.6 linux/arm64/v9 linux/arm64/v9.1 " +
+    "linux/386 linux/amd64 linux/amd64/v2 linux/amd64/v3 linux/amd64/v4 linux/arm/v4 linux/arm/v5 linux/arm/v6 linux/arm/v7 " +
+    "linux/arm/v8 linux/arm/v9 linux/arm64 linux/arm64/v8.1 linux/arm64/v8.5 linux/arm64/v8.6 linux/arm64/v9 linux/arm64/v9.1 " +
     "linux/ppc64le linux/riscv64 linux/s390x darwin/arm64 windows/amd64";
 
   it.each([
@@ -45,6 +45,9 @@ describe("matchPlatform chooses as containerd's Only", () => {
     ["linux/s390x", "linux/s390x"],
     ["darwin/aarch64", "darwin/arm64"],
     ["freebsd/amd64", ""],
+    ["linux/amd64/v2x", "linux/386"],
+    ["linux/arm/v6x", ""],
+    ["linux/arm64/v8x", ""],
   ])("%s", (wanted, expected) => {
     expect(choices(wanted, cpus)).toBe(expected);
     // The order is the matcher's and not the index's.
@@ -54,12 +57,13 @@ describe("matchPlatform chooses as containerd's Only", () => {
   const builds =
     "windows/amd64 windows(10.0.14393.1)/amd64 windows(10.0.17763.1)/amd64 windows(10.0.20348)/amd64 " +
     "windows(10.0.20348.2700)/amd64 windows(10.0.22621)/amd64 windows(10.0.25398.1)/amd64 windows(10.0.26100.1)/amd64 " +
-    "windows(10.0.26200)/amd64 windows(11.0.26100)/amd64 windows(10.0)/amd64 linux/amd64";
+    "windows(10.0.26200)/amd64 windows(11.0.26100)/amd64 windows(10.0)/amd64 windows(x10.0.26100)/amd64 linux/amd64";
   const allBuilds = builds.split(" ").slice(0, -1);
 
   it.each([
     ["windows/amd64", allBuilds],
     ["windows(10.0)/amd64", allBuilds],
+    ["windows(x10.0.26100)/amd64", allBuilds],
     ["windows(10.0.14393)/amd64", [0, 1].map((i) => allBuilds[i])],
     ["windows(10.0.17763.5458)/amd64", [0, 2].map((i) => allBuilds[i])],
     ["windows(10.0.17764)/amd64", allBuilds.slice(0, 1)],

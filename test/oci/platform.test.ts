@@ -77,6 +77,10 @@ describe("parsePlatform", () => {
     },
   );
 
+  it("names the field that was wrong", () => {
+    expect(refusal(() => parsePlatform(""))?.violations).toMatchObject([{ field: "platform" }]);
+  });
+
   it("bounds the text", () => {
     const longest = `linux/${"a".repeat(MAX_PLATFORM_BYTES - "linux/".length)}`;
     expect(formatPlatform(parsePlatform(longest))).toBe(longest);
@@ -126,6 +130,18 @@ describe("normalizePlatform", () => {
     [
       { os: "linux", architecture: "arm", variant: "5" },
       { os: "linux", architecture: "arm", variant: "v5" },
+    ],
+    [
+      { os: "linux", architecture: "amd64", variant: "v1" },
+      { os: "linux", architecture: "amd64" },
+    ],
+    [
+      { os: "linux", architecture: "arm", variant: "5x" },
+      { os: "linux", architecture: "arm", variant: "5x" },
+    ],
+    [
+      { os: "linux", architecture: "arm64", variant: "v9.0" },
+      { os: "linux", architecture: "arm64", variant: "v9" },
     ],
     [
       { os: "linux", architecture: "arm64", variant: "v8.0" },

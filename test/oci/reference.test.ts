@@ -146,10 +146,13 @@ describe("where descry differs from distribution/reference", () => {
   it("bounds what has no bound there: the text, and host and path together", () => {
     const host = `${"h.".repeat(127)}h`;
     expect(parseReference(`${host}/${"p".repeat(255)}`)).toMatchObject({ host });
+    expect(parseRepository(`${host}/${"p".repeat(255)}`)).toMatchObject({ host });
     expect(refusal(() => parseReference(`h${host}/${"p".repeat(255)}`))?.message).toContain("longer than 511");
     const long = `r.example/${"p/".repeat(100)}p:${"t".repeat(MAX_REFERENCE_BYTES)}`;
     expect(refusal(() => parseReference(long))?.message).toContain("longer than 1024");
-    expect(refusal(() => parseReference(""))?.message).toContain("empty");
+    expect(refusal(() => parseReference(""))).toMatchObject({
+      violations: [{ field: "ref", description: "is empty; give host/path[:tag][@digest]" }],
+    });
   });
 });
 
@@ -168,7 +171,7 @@ describe("what becomes of a reference", () => {
 
   it("names a repository only without tag and digest", () => {
     expect(parseRepository("descry.local/a/b")).toStrictEqual({ host: "descry.local", path: "a/b" });
-    expect(refusal(() => parseRepository("a:b"))?.message).toContain("tag or a digest");
+    expect(refusal(() => parseRepository("a:b"))?.message).toMatch(/^repository: .*tag or a digest/);
     expect(refusal(() => parseRepository(`a@${SHA256}`))?.message).toContain("tag or a digest");
     expect(refusal(() => parseRepository(`r.example/${"p".repeat(600)}`))?.message).toContain("longer than 511");
   });

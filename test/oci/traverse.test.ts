@@ -84,6 +84,10 @@ describe("choosePlatform", () => {
     const error = refusal(() => choosePlatform(many, parsePlatform("linux/amd64")));
     expect(error?.message).toMatch(/linux\/cpu15 and 4984 more$/);
     expect(error?.platforms).toHaveLength(5000);
+    const all = (count: number): string | undefined =>
+      refusal(() => choosePlatform(many.slice(0, count), parsePlatform("linux/amd64")))?.message;
+    expect(all(16)).toMatch(/linux\/cpu15$/);
+    expect(all(17)).toMatch(/linux\/cpu15 and 1 more$/);
   });
 });
 
@@ -101,7 +105,8 @@ describe("platformsOf", () => {
 describe("isAttestation", () => {
   it("knows BuildKit's two marks, each alone", () => {
     expect(isAttestation(attestation)).toBe(true);
-    expect(isAttestation(entry("unknown/unknown"))).toBe(true);
+    for (const platform of ["unknown/unknown", "unknown/amd64", "linux/unknown"])
+      expect(isAttestation(entry(platform))).toBe(true);
     expect(isAttestation(entry(undefined, aboutAnImage))).toBe(true);
     expect(isAttestation(entry("linux/amd64", { other: "x" }))).toBe(false);
     expect(isAttestation(unstated)).toBe(false);
