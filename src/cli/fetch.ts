@@ -24,7 +24,7 @@ export async function fetch(io: Io, descry: Descry, ref: string, flags: FetchFla
       return;
     }
     const { desc, bytes, cancel } = await descry.fetchStream(ref, options);
-    if (io.stdout.isTTY && output === undefined && !isText(desc.mediaType)) {
+    if (io.stdout.isTTY === true && output === undefined && !isText(desc.mediaType)) {
       cancel();
       throw usageError(`${desc.digest} is binary; write it to a file with -o FILE, or pass it on through a pipe`);
     }

@@ -1,13 +1,12 @@
-import { createWriteStream } from "node:fs";
+import { createReadStream, createWriteStream } from "node:fs";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { createReadStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { MAX_MANIFEST_BYTES } from "../oci/manifest.ts";
 import type { PushSource } from "../sdk/index.ts";
 import { fileSource } from "../sdk/node/push-file.ts";
-import type { Io } from "./io.ts";
+import type { InputStream, Io } from "./io.ts";
 
 /** The bytes a command was given. */
 export interface Input {
@@ -34,7 +33,7 @@ export async function openInput(io: Io, path: string): Promise<Input> {
 }
 
 /** Reads to the end: a push has to know digest and size before it begins. */
-async function spool(stream: NodeJS.ReadableStream & { destroy(): unknown }, signal: AbortSignal): Promise<Input> {
+async function spool(stream: InputStream, signal: AbortSignal): Promise<Input> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   const iterator: AsyncIterator<unknown> = stream[Symbol.asyncIterator]();

@@ -20,7 +20,7 @@ const silent: ProgressLine = { update: () => undefined, end: () => undefined };
 /** Draws only on a terminal that can, and not where the data itself goes to one. */
 export function createProgress(io: Io, dataOnStdout = false): ProgressLine {
   const { stderr, env, now } = io;
-  if (!stderr.isTTY || env["TERM"] === "dumb" || (dataOnStdout && io.stdout.isTTY)) return silent;
+  if (stderr.isTTY !== true || env["TERM"] === "dumb" || (dataOnStdout && io.stdout.isTTY === true)) return silent;
   let drawnAt = Number.NEGATIVE_INFINITY;
   let start: { readonly at: number; readonly offset: number } | undefined;
   return {
