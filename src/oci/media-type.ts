@@ -15,9 +15,6 @@ const indexes: ReadonlySet<string> = new Set([OCI_INDEX, DOCKER_INDEX]);
 const images: ReadonlySet<string> = new Set([OCI_MANIFEST, DOCKER_MANIFEST]);
 const schema1: ReadonlySet<string> = new Set([DOCKER_SCHEMA1, DOCKER_SCHEMA1_SIGNED]);
 
-/** Longest media type, in bytes (RFC 6838 §4.2 allows 127 each side of the slash). */
-export const MAX_MEDIA_TYPE_BYTES = 255;
-
 /** An index or a manifest list. */
 export function isIndex(mediaType: string): boolean {
   return indexes.has(mediaType);
@@ -33,7 +30,7 @@ export function isManifest(mediaType: string): boolean {
   return indexes.has(mediaType) || images.has(mediaType) || schema1.has(mediaType);
 }
 
-/** RFC 6838 §4.2, restricted-name. */
+/** RFC 6838 §4.2, restricted-name: at most 127 bytes each side of the slash, 255 in all. */
 const nameGrammar = "[A-Za-z0-9][\\w!#$&^.+-]{0,126}";
 const mediaTypeGrammar = new RegExp(`^${nameGrammar}/${nameGrammar}$`);
 

@@ -84,6 +84,10 @@ describe("descriptors in OCI JSON", () => {
     expect(read({ ...manifest, future: [1], annotations: null, platform: null })).toStrictEqual(manifest);
   });
 
+  it("takes 0 for a size: the empty blob has it", () => {
+    expect(read({ ...manifest, size: 0 }).size).toBe(0);
+  });
+
   it("has no media type where a registry names none", () => {
     const { mediaType: _, ...unnamed } = manifest;
     expect(read(unnamed).mediaType).toBe("");
