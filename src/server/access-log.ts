@@ -26,6 +26,7 @@ export interface AccessLine {
   /** connect, grpc, grpc-web, or http if no RPC was reached. */
   readonly protocol: string;
   readonly http: string;
+  /** HTTP status; 0 if the client went away before one was sent. */
   readonly status: number;
   /** Connect code, or ok. */
   readonly code: string;
@@ -54,7 +55,7 @@ export interface FaultLine {
 export interface BadRequestLine {
   readonly event: "bad_request";
   readonly time: string;
-  /** Error code of Node's parser: HPE_INVALID_METHOD. */
+  /** Error code of Node: HPE_INVALID_METHOD, ERR_HTTP_REQUEST_TIMEOUT, ERR_SSL_HTTP_REQUEST. */
   readonly code: string;
   readonly peer: string;
 }
@@ -65,7 +66,7 @@ const PATH_LENGTH = 256;
 const CAUSE_DEPTH = 4;
 
 export function accessLine(exchange: Exchange, handler: UniversalHandler | undefined, now: number): AccessLine {
-  const { request, call } = exchange;
+  const { request, response, call } = exchange;
   const { code, reason = "" } = outcomeAtEnd(exchange);
   return {
     event: "call",
@@ -77,7 +78,7 @@ export function accessLine(exchange: Exchange, handler: UniversalHandler | undef
     path: (request.url ?? "").split(/[?#]/, 1).join("").slice(0, PATH_LENGTH),
     protocol: call.protocol,
     http: request.httpVersion,
-    status: exchange.response.statusCode,
+    status: response.headersSent ? response.statusCode : 0,
     code,
     reason,
     ms: now - call.startedAt,

@@ -6,6 +6,8 @@ export interface Exchange {
   readonly request: HttpRequest;
   readonly response: HttpResponse;
   readonly call: Call;
+  /** The server is ending, and its HTTP/1.1 connections with their next answer. */
+  readonly isDraining: () => boolean;
 }
 
 /** An answer outside the RPC protocols, in Connect's error form, so that its clients show the message. */
@@ -35,7 +37,7 @@ export function send(
   body: string | undefined,
 ): void {
   const { request, response } = exchange;
-  closeIfUnread(exchange);
+  settleConnection(exchange);
   response.statusCode = status;
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   if (body !== undefined) response.setHeader("Content-Length", Buffer.byteLength(body));
@@ -47,19 +49,18 @@ export function send(
  * Call before a response's header is written. If the client still sends, it need not go on: over HTTP/1.1 the
  * connection ends with the answer, over HTTP/2 the stream is reset without error (RFC 9113 §8.1).
  */
-export function closeIfUnread({ request, response }: Exchange): void {
-  if (request.complete) return;
+export function settleConnection({ request, response, isDraining }: Exchange): void {
   if ("stream" in request) {
     const { stream } = request;
-    if (stream.endAfterHeaders) return;
+    if (request.complete || stream.endAfterHeaders) return;
     // Node sends the trailers in the next immediate; a reset before them would take them away.
     stream.once("wantTrailers", () => setImmediate(() => stream.close()));
     return;
   }
-  if (!hasBody(request.headers)) return;
-  response.setHeader("Connection", "close");
+  const unread = !request.complete && hasBody(request.headers);
+  if (unread || isDraining()) response.setHeader("Connection", "close");
   // Else Node would read the whole body after the answer, to throw it away.
-  request.read(0);
+  if (unread) request.read(0);
 }
 
 function hasBody(headers: HttpRequest["headers"]): boolean {

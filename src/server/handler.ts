@@ -3,7 +3,7 @@ import { createContextValues } from "@connectrpc/connect";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { accessLine, faultLine, type Log } from "./access-log.ts";
-import { closeIfUnread, type Exchange, refuse } from "./answer.ts";
+import { settleConnection, type Exchange, refuse } from "./answer.ts";
 import { RequestBody } from "./body.ts";
 import { Call, callKey } from "./call.ts";
 import { requestIdKey } from "./context.ts";
@@ -22,7 +22,7 @@ export interface HandlerOptions {
   readonly handlers: ReadonlyMap<string, UniversalHandler>;
   readonly front: Front;
   readonly limits: ServerLimits;
-  /** While true, HTTP/1.1 connections end with their next answer. */
+  /** While true, HTTP/1.1 connections end after their answer. */
   readonly isDraining: () => boolean;
   readonly log: Log;
   /** Milliseconds since 1970. */
@@ -56,10 +56,11 @@ export function createHandler(options: HandlerOptions): (door: Door) => HttpHand
       peer: door.unix ? "unix" : peerOf(request.socket),
       unix: door.unix,
     });
-    const exchange: Exchange = { request, response, call };
+    const exchange: Exchange = { request, response, call, isDraining };
     const target = targetOf(request);
     const handler = target === undefined ? undefined : handlers.get(target.path);
     response.once("close", () => {
+      if (isDraining()) hangUp(exchange);
       log(accessLine(exchange, handler, clock()));
       if (call.fault !== undefined) log(faultLine(exchange, handler, clock()));
     });
@@ -67,7 +68,6 @@ export function createHandler(options: HandlerOptions): (door: Door) => HttpHand
     request.on("error", () => undefined);
     response.on("error", () => undefined);
     response.setHeader("X-Request-Id", call.requestId);
-    if (isDraining() && !("stream" in request)) response.setHeader("Connection", "close");
 
     if (target === undefined) return refuse(exchange, badTarget);
     if (front(exchange, target, door.hosts)) return;
@@ -129,7 +129,7 @@ async function respond(exchange: Exchange, answer: UniversalServerResponse, limi
   const header = new Headers(answer.header);
   // Connect writes its header over ours; Vary is the one that both have.
   if (response.hasHeader("Vary")) header.append("Vary", String(response.getHeader("Vary")));
-  closeIfUnread(exchange);
+  settleConnection(exchange);
   const { body } = answer;
   const watched =
     body &&
@@ -139,6 +139,11 @@ async function respond(exchange: Exchange, answer: UniversalServerResponse, limi
       onStall: () => cut(exchange),
     });
   await universalResponseToNodeResponse({ ...answer, header, ...(watched && { body: watched }) }, response);
+}
+
+/** Ends an HTTP/1.1 connection whose answer was begun before the drain, and promised to keep it. */
+function hangUp({ request }: Exchange): void {
+  if (!("stream" in request)) request.socket.destroySoon();
 }
 
 /** Ends an exchange that cannot be answered properly any more. */

@@ -9,7 +9,7 @@ import type { Socket } from "node:net";
  */
 export function lingerOnClose(socket: Socket, lingerMs: number): void {
   socket.destroySoon = () => {
-    if (socket.destroyed) return;
+    if (socket.destroyed || socket.writableEnded) return;
     const timer = setTimeout(() => socket.destroy(), lingerMs);
     socket.once("end", () => socket.destroy());
     socket.once("close", () => clearTimeout(timer));

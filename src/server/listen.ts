@@ -77,8 +77,10 @@ export async function listen(address: ListenAddress, options: ListenOptions): Pr
   const sessions = trackSessions(h2, limits);
   const fresh = routeConnections(server, limits, (socket) => h2.emit("connection", socket));
   server.on("clientError", (error: Error & { readonly code?: string }, socket: Socket) => {
-    options.onBadRequest(error.code ?? error.name, peerOf(socket));
-    refuseBytes(error.code ?? "", socket);
+    const { code = error.name } = error;
+    // The others are the system's (ECONNRESET): a client that went away.
+    if (/^(?:HPE|ERR)_/.test(code)) options.onBadRequest(code, peerOf(socket));
+    refuseBytes(code, socket);
   });
   server.maxConnections = limits.maxConnections;
 

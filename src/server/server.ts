@@ -93,6 +93,8 @@ export async function startServer(options: ServerOptions): Promise<DescryServer>
     }
   } catch (error) {
     for (const listener of listeners) listener.close();
+    for (const listener of listeners) listener.destroy();
+    await Promise.all(listeners.map(({ closed }) => closed));
     throw error;
   }
   return {

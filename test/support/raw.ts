@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions } from "node:http";
 import { connect, type Socket } from "node:net";
 
 /** Opens a connection to an http:// URL, for bytes that no HTTP client would send. */
@@ -23,4 +25,25 @@ export function talk(url: string, ...parts: readonly (string | Uint8Array)[]): P
 /** An HTTP/1.1 request after whose answer the server closes. */
 export function request(head: string, body = ""): string {
   return `${head.replaceAll("\n", "\r\n")}\r\nConnection: close\r\n\r\n${body}`;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** A request with any header, Host and Origin too, which fetch would not send. */
+export async function ask(
+  url: string,
+  options: Pick<RequestOptions, "method" | "headers" | "socketPath" | "agent"> = {},
+  body = "",
+): Promise<Answer> {
+  const sent = httpRequest(url, { ...options, agent: options.agent ?? false });
+  sent.end(body);
+  const [response]: IncomingMessage[] = await once(sent, "response");
+  if (response === undefined) throw new Error("no response");
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk);
+  return { status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString() };
 }
