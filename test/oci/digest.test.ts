@@ -56,6 +56,10 @@ describe("digests", () => {
     expect(error).toMatchObject({ reason: "FIELD_INVALID", violations: [{ field: "desc.digest" }] });
   });
 
+  it("names the field that was wrong", () => {
+    expect(refusal(() => parseDigest(""))?.violations).toMatchObject([{ field: "digest" }]);
+  });
+
   it("takes the longest digest of an unknown algorithm", () => {
     expect(digestProblem(`x:${"a".repeat(MAX_DIGEST_BYTES - 2)}`)).toBeUndefined();
   });

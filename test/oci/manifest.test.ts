@@ -151,6 +151,8 @@ describe("parseManifest", () => {
   });
 
   it("reads the largest manifest there may be, wide or deep", () => {
+    // types.proto, ContentKind
+    expect(MAX_MANIFEST_BYTES).toBe(4_194_304);
     const one = JSON.stringify(layer);
     const wide = `{"schemaVersion":2,"manifests":[${Array(Math.floor((MAX_MANIFEST_BYTES - 100) / (one.length + 1)))
       .fill(one)
