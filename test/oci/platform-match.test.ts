@@ -14,6 +14,8 @@ function choices(wanted: string, offered: string): string {
 
 // Expected values: Only(wanted) of github.com/containerd/platforms v1.0.0-rc.5, asked by a Go program on Linux, which
 // sorted the matches stably by its Less. It agreed with matchPlatform on 20 000 random indexes, but for the last block.
+// Left aside: amd64 variants that are bare numbers ("3" has a rank there, as "v3" does) and Windows versions beyond
+// 255.255.65535, which containerd takes for no version.
 describe("matchPlatform chooses as containerd's Only", () => {
   const cpus =
     "linux/386 linux/amd64 linux/amd64/v2 linux/amd64/v3 linux/amd64/v4 linux/arm/v4 linux/arm/v5 linux/arm/v6 linux/arm/v7 " +
