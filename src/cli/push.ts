@@ -49,7 +49,10 @@ async function pushInput(descry: Descry, { target, tags, input, flags, onProgres
   const manifest = kind === "manifest" || (kind === undefined && mediaType !== undefined && isManifest(mediaType));
   const [first, ...others] = tags;
   // With several tags the manifest goes first, by digest alone: a tag that fails then leaves no doubt about the rest.
-  const ref = formatReference(others.length > 0 || first === undefined ? target : { ...target, tag: first });
+  const ref =
+    others.length > 0
+      ? repositoryOf(target)
+      : formatReference(first === undefined ? target : { ...target, tag: first });
 
   let receipt: Receipt;
   if (subject !== undefined || artifactType !== undefined) {

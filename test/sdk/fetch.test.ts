@@ -92,7 +92,7 @@ describe("resolve", () => {
     await expect(descry.resolve(REPOSITORY)).rejects.toMatchObject({ code: "unavailable", reason: undefined });
   });
 
-  test("is cancelled by the call's signal and by the client's, and leaves no listener on either", async () => {
+  test("is cancelled by the call's signal and by the client's", async () => {
     const client = new AbortController();
     let arrived: () => void = () => undefined;
     const [server, descry] = await start(
@@ -115,10 +115,19 @@ describe("resolve", () => {
       await reached;
       abort.abort("enough");
       await failure;
-      expect(getEventListeners(abort.signal, "abort")).toEqual([]);
     }
-    expect(getEventListeners(client.signal, "abort")).toEqual([]);
     await expect(descry.resolve(REPOSITORY)).rejects.toMatchObject({ code: "canceled" });
+  });
+
+  test("leaves no listener on a signal", async () => {
+    const [client, call] = [new AbortController(), new AbortController()];
+    const [server, descry] = await start(undefined, { signal: client.signal });
+    server.registry.seed(REPOSITORY, bytesOf(1), "text/plain", "latest");
+    await descry.resolve(REPOSITORY, { signal: call.signal });
+    for await (const chunk of (await descry.fetchStream(REPOSITORY, { signal: call.signal })).bytes)
+      expect(getEventListeners(client.signal, "abort"), `${chunk.byteLength} bytes are still read`).toHaveLength(1);
+    await expect(descry.resolve("descry.local/none", { signal: call.signal })).rejects.toThrow("unknown");
+    for (const { signal } of [client, call]) expect(getEventListeners(signal, "abort")).toEqual([]);
   });
 
   test("takes no longer than timeoutMs", async () => {
@@ -258,6 +267,17 @@ describe("fetchStream", () => {
     })();
     await expect(reading).rejects.toMatchObject({ reason: "DIGEST_MISMATCH", code: "data_loss" });
     expect(chunks).toEqual([]);
+  });
+
+  test("refuses good content that was not asked for", async () => {
+    const [server, descry] = await start((registry) => ({
+      async *fetchStream(request, context) {
+        yield* registry.service.fetchStream({ ...request, digest: sha256(bytes) }, context);
+      },
+    }));
+    server.registry.seed(REPOSITORY, bytes);
+    const stream = descry.fetchStream(REPOSITORY, { digest: sha256(bytesOf(1)) });
+    await expect(stream).rejects.toMatchObject({ reason: "DIGEST_MISMATCH", code: "data_loss" });
   });
 
   test.each([

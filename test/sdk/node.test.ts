@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, readlink, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from "node:fs/promises";
 import * as http2 from "node:http2";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -72,7 +72,7 @@ test("nothing keeps a process alive after its last call, not even an early answe
     const descry = createDescry({ baseUrl: process.argv[1] });
     const bytes = new Uint8Array(${large.byteLength});
     const descriptor = { mediaType: "", digest: process.argv[2], size: bytes.byteLength };
-    const source = (async function* () { yield bytes; })();
+    const source = (async function* () { for (;;) yield bytes; })();
     const { outcome } = await descry.push("${REPOSITORY}", source, { descriptor });
     for await (const chunk of (await descry.fetchStream("${REPOSITORY}@" + process.argv[2])).bytes) break;
     console.log(outcome);`;
@@ -120,7 +120,7 @@ describe("files", () => {
     expect(await readdir(directory)).toEqual(["out"]);
   });
 
-  test("a link stays a link, and a device is written to", async () => {
+  test("a link stays a link, and a pipe is written to", async () => {
     const descry = await start();
     await descry.push(`${REPOSITORY}:v1`, bytesOf(10));
     await mkdir(join(directory, "elsewhere"));
@@ -129,7 +129,10 @@ describe("files", () => {
     await fetchToFile(descry, `${REPOSITORY}:v1`, join(directory, "link"));
     expect(await readlink(join(directory, "link"))).toBe("elsewhere/out");
     expect(sha256(await readFile(join(directory, "elsewhere", "out")))).toBe(sha256(bytesOf(10)));
-    await fetchToFile(descry, `${REPOSITORY}:v1`, "/dev/null");
-    expect(await readFile("/dev/null", "utf8")).toBe("");
+    const pipe = join(directory, "pipe");
+    await promisify(execFile)("mkfifo", [pipe]);
+    const [read] = await Promise.all([readFile(pipe), fetchToFile(descry, `${REPOSITORY}:v1`, pipe)]);
+    expect(sha256(read)).toBe(sha256(bytesOf(10)));
+    expect((await stat(pipe)).isFIFO()).toBe(true);
   });
 });

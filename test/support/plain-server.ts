@@ -36,6 +36,9 @@ export async function startPlainServer(
     requests.push({ path: request.url ?? "", headers: request.headers });
     handler(request, response);
   });
+  // What a client leaves open stays open, so that a test sees it.
+  server.keepAliveTimeout = 0;
+  server.requestTimeout = 0;
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
