@@ -210,8 +210,11 @@ export interface Collected {
 /** One fault that a check found. */
 export interface Fault {
   readonly digest: Digest;
-  /** The bytes do not match their digest, are of the wrong size, or are not there. */
-  readonly problem: "digest" | "size" | "missing";
+  /**
+   * The bytes do not match their digest, are of the wrong size, are not there, or the disk does not give them.
+   * quarantined: an earlier check found one of these.
+   */
+  readonly problem: "digest" | "size" | "missing" | "unreadable" | "quarantined";
   /** Repositories that have the content. */
   readonly repositories: readonly string[];
 }
@@ -230,4 +233,9 @@ export interface Upkeep {
   collect(signal?: AbortSignal): Promise<Collected>;
   /** Re-hashes all content and takes what is bad out of service (Stored.corrupt). */
   check(signal?: AbortSignal): Promise<Checked>;
+  /**
+   * Makes this process the one that does the background work, reachable at `address`, until the function it answers
+   * is called or the process ends, however it ends. Throws with the leader's address if there is one.
+   */
+  lead(address: string): Promise<() => Promise<void>>;
 }

@@ -1,4 +1,4 @@
-import { constants, unlinkSync } from "node:fs";
+import { constants, renameSync, unlinkSync } from "node:fs";
 import { mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
 
 /**
@@ -24,6 +24,8 @@ export interface FileSystem {
   remove(path: string): Promise<void>;
   /** As `remove`, within a database transaction, which must not wait. */
   removeSync(path: string): void;
+  /** As `rename`, within a database transaction. */
+  renameSync(from: string, to: string): void;
   /** Makes the names in a directory durable. */
   syncDirectory(path: string): Promise<void>;
 }
@@ -69,6 +71,7 @@ export const nodeFileSystem: FileSystem = {
       if (!isAbsent(error)) throw error;
     }
   },
+  renameSync,
   syncDirectory: async (path) => {
     const directory = await open(path, constants.O_RDONLY);
     try {
@@ -91,7 +94,7 @@ async function writable(path: string, flags: number, size: number): Promise<Writ
   return {
     write: async (bytes) => {
       // A write may be short; a full disk shows on the next one.
-      for (let done = 0; done < bytes.byteLength; ) {
+      for (let done = 0; done < bytes.byteLength;) {
         const { bytesWritten } = await file.write(bytes, done, bytes.byteLength - done, position);
         done += bytesWritten;
         position += bytesWritten;

@@ -1,0 +1,151 @@
+import { dirname } from "node:path";
+import type { Verifier } from "../../oci/verifier.ts";
+import { CHUNK_BYTES, type Identity, type Incoming, type TagChange, type TagWrite, type Upload } from "../store.ts";
+import type { Shelf } from "./shelf.ts";
+import { storageFull } from "./database.ts";
+import { errorCode, type WritableFile } from "./file-system.ts";
+import { removeOrphan } from "./orphans.ts";
+import { checkChildren, recordContent } from "./record.ts";
+import { ensureRepository, repositoryId } from "./repositories.ts";
+import { checkCondition, currentTag, writeTag } from "./tags.ts";
+
+/**
+ * An upload whose row and file are there: open, then committed, parked or discarded. Bytes are written, synced,
+ * renamed, the directory synced, then the database says so: at no moment does it name bytes that could get lost.
+ */
+export class DiskUpload implements Upload {
+  readonly #shelf: Shelf;
+  readonly #id: string;
+  readonly #incoming: Incoming;
+  readonly #file: WritableFile;
+  readonly #verifier: Verifier;
+  #open = true;
+
+  constructor(shelf: Shelf, id: string, incoming: Incoming, file: WritableFile, verifier: Verifier) {
+    this.#shelf = shelf;
+    this.#id = id;
+    this.#incoming = incoming;
+    this.#file = file;
+    this.#verifier = verifier;
+  }
+
+  get offset(): number {
+    return this.#verifier.received;
+  }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    this.#verifier.update(chunk);
+    await asStorageFull(this.#file.write(chunk));
+  }
+
+  async commit(identity: Identity, tag?: TagWrite): Promise<TagChange | undefined> {
+    const { files, layout } = this.#shelf;
+    const { digest } = this.#incoming;
+    let moved = false;
+    try {
+      this.#verifier.finish();
+      this.#check(identity, tag);
+      const blob = layout.blob(digest);
+      await asStorageFull(this.#file.sync());
+      await this.#close();
+      await asStorageFull(files.rename(layout.upload(this.#id), blob));
+      moved = true;
+      await asStorageFull(files.syncDirectory(dirname(blob)));
+      return this.#record(identity, tag);
+    } catch (error) {
+      // The first error is the one to tell; what cannot be cleared now is cleared by `recover`.
+      await this.discard().catch(() => undefined);
+      if (moved) removeOrphan(this.#shelf, digest);
+      throw error;
+    }
+  }
+
+  async park(): Promise<void> {
+    if (this.offset === 0) return await this.discard();
+    const { database, clock } = this.#shelf;
+    await asStorageFull(this.#file.sync());
+    await this.#close();
+    database.write(() =>
+      database.run(
+        "UPDATE upload SET process = NULL, received = ?, touched_at = ? WHERE id = ?",
+        this.offset,
+        clock(),
+        this.#id,
+      ),
+    );
+  }
+
+  async discard(): Promise<void> {
+    await this.#close();
+    await forgetUpload(this.#shelf, this.#id);
+  }
+
+  async #close(): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    await this.#file.close();
+  }
+
+  /** Finds out before anything is moved what `#record` would refuse; that decides. */
+  #check(identity: Identity, tag: TagWrite | undefined): void {
+    const { database } = this.#shelf;
+    const repository = repositoryId(database, this.#incoming.repository);
+    if (identity.kind === "manifest") checkChildren(database, repository, identity);
+    if (tag === undefined) return;
+    const current = repository === undefined ? undefined : currentTag(database, repository, tag.name);
+    if (current !== this.#incoming.digest) checkCondition(tag, current);
+  }
+
+  #record(identity: Identity, tag: TagWrite | undefined): TagChange | undefined {
+    const { database, clock } = this.#shelf;
+    const { digest, size, repository: name } = this.#incoming;
+    return database.write(() => {
+      const now = clock();
+      const repository = ensureRepository(database, name);
+      if (identity.kind === "manifest") checkChildren(database, repository, identity);
+      database.run(
+        `INSERT INTO bytes (digest, size, stored_at) VALUES (?, ?, ?)
+           ON CONFLICT (digest) DO UPDATE SET stored_at = excluded.stored_at, corrupt = 0`,
+        digest,
+        size,
+        now,
+      );
+      recordContent(database, repository, digest, identity, now);
+      const change = tag === undefined ? undefined : writeTag(database, repository, tag, digest);
+      database.run("DELETE FROM upload WHERE id = ?", this.#id);
+      return change;
+    });
+  }
+}
+
+/** Removes an upload's file, then its row. */
+export async function forgetUpload({ files, layout, database }: Shelf, id: string): Promise<void> {
+  await files.remove(layout.upload(id));
+  database.write(() => database.run("DELETE FROM upload WHERE id = ?", id));
+}
+
+/** Feeds the first `size` bytes of a kept upload to the verifier: nobody has checked them yet. */
+export async function replay(shelf: Shelf, id: string, size: number, verifier: Verifier): Promise<void> {
+  const file = await shelf.files.open(shelf.layout.upload(id));
+  try {
+    const chunk = new Uint8Array(CHUNK_BYTES);
+    while (verifier.received < size) {
+      const wanted = Math.min(chunk.byteLength, size - verifier.received);
+      const count = await file.read(chunk.subarray(0, wanted), verifier.received);
+      if (count === 0) return;
+      verifier.update(chunk.subarray(0, count));
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** Waits for a file operation; a full disk or quota gets its name. */
+export async function asStorageFull<T>(operation: Promise<T>): Promise<T> {
+  try {
+    return await operation;
+  } catch (error) {
+    const code = errorCode(error);
+    throw code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG" ? storageFull(error) : error;
+  }
+}
