@@ -1,67 +1,85 @@
 import { Code, ConnectError } from "@connectrpc/connect";
-import { Interrupt } from "./interrupt.ts";
 import type { HttpRequest } from "./listen.ts";
 
 export interface BodyOptions {
   /** Milliseconds to wait for the next bytes. */
   readonly idleMs: number;
+  /** The call's signal, as soon as the gate knows it: the body is given up when it aborts, with its reason. */
+  readonly signal: () => AbortSignal | undefined;
   /** Called before the first byte is asked for. */
   readonly onStart: () => void;
   readonly onBytes: (count: number) => void;
 }
 
 /**
- * A request's body, read no faster than asked for, and given up when nothing comes (deadline_exceeded) or the call
- * ends. Stopping early leaves the request open, so that it can still be answered.
+ * A request's body, read once and no faster than asked for, and given up when nothing comes (deadline_exceeded) or the
+ * call ends. Stopping early leaves the request open, so that it can still be answered. A small body is here with its
+ * header: timers and listeners for its end are made only when there is something to wait for.
  */
 export class RequestBody implements AsyncIterable<Uint8Array> {
   readonly #request: HttpRequest;
   readonly #options: BodyOptions;
-  readonly #stop = new Interrupt();
+  #state: "open" | "ended" | "broken" = "open";
+  #wake = (): void => undefined;
 
   constructor(request: HttpRequest, options: BodyOptions) {
     this.#request = request;
     this.#options = options;
   }
 
-  /** Gives up when the signal aborts, with its reason. */
-  follow(signal: AbortSignal): void {
-    if (signal.aborted) this.#stop.interrupt(signal.reason);
-    else signal.addEventListener("abort", () => this.#stop.interrupt(signal.reason), { once: true });
-  }
-
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void> {
-    const { idleMs, onStart, onBytes } = this.#options;
-    onStart();
-    const chunks: AsyncIterator<Uint8Array> = this.#request.iterator({ destroyOnReturn: false });
-    let waiting = true;
-    const timer = setTimeout(() => {
-      if (waiting)
-        this.#stop.interrupt(new ConnectError(`no byte of the request came for ${idleMs} ms`, Code.DeadlineExceeded));
-    }, idleMs);
+    const request = this.#request;
+    this.#options.onStart();
+    request.on("readable", this.#onReadable).on("end", this.#onEnd).on("close", this.#onClose);
     try {
       for (;;) {
-        waiting = true;
-        timer.refresh();
-        const chunk = await this.#stop.wait(readNext(chunks));
-        waiting = false;
-        if (chunk.done === true) return;
-        onBytes(chunk.value.byteLength);
-        yield chunk.value;
+        this.#options.signal()?.throwIfAborted();
+        const chunk: unknown = request.read();
+        if (chunk instanceof Uint8Array) {
+          this.#options.onBytes(chunk.byteLength);
+          yield chunk;
+        } else if (this.#state === "ended") {
+          return;
+        } else if (this.#state === "broken") {
+          throw new ConnectError("the client went away", Code.Canceled);
+        } else {
+          await this.#news();
+        }
       }
     } finally {
-      clearTimeout(timer);
-      // Not awaited: after an interruption it waits behind a read that may never end.
-      chunks.return?.().catch(() => undefined);
+      request.off("readable", this.#onReadable).off("end", this.#onEnd).off("close", this.#onClose);
     }
   }
-}
 
-/** The one way a request can fail while it is read is that its sender goes away. */
-async function readNext(chunks: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
-  try {
-    return await chunks.next();
-  } catch (cause) {
-    throw new ConnectError("the client went away", Code.Canceled, undefined, undefined, cause);
+  /** Resolves when there may be more to read. */
+  #news(): Promise<void> {
+    const { idleMs } = this.#options;
+    const signal = this.#options.signal();
+    return new Promise((resolve, reject) => {
+      const settle = (end: () => void): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", onAbort);
+        end();
+      };
+      const onAbort = (): void => settle(() => reject(signal?.reason));
+      const onIdle = (): void =>
+        settle(() => reject(new ConnectError(`no byte of the request came for ${idleMs} ms`, Code.DeadlineExceeded)));
+      const timer = setTimeout(onIdle, idleMs);
+      signal?.addEventListener("abort", onAbort);
+      this.#wake = () => settle(resolve);
+    });
   }
+
+  readonly #onReadable = (): void => this.#wake();
+
+  readonly #onEnd = (): void => {
+    // Over HTTP/2, Node ends a request that was reset as if it were whole.
+    this.#state = this.#request.aborted ? "broken" : "ended";
+    this.#wake();
+  };
+
+  readonly #onClose = (): void => {
+    if (this.#state === "open") this.#state = "broken";
+    this.#wake();
+  };
 }

@@ -28,24 +28,12 @@ export class Call {
   outcome: Outcome | undefined;
   /** What went wrong in here, for the log only. */
   fault: unknown;
-  readonly #onSignal: ((signal: AbortSignal) => void)[] = [];
 
   constructor(init: Pick<Call, "requestId" | "startedAt" | "peer" | "unix">) {
     this.requestId = init.requestId;
     this.startedAt = init.startedAt;
     this.peer = init.peer;
     this.unix = init.unix;
-  }
-
-  /** Calls back with the call's signal, once the gate knows it. */
-  onSignal(listener: (signal: AbortSignal) => void): void {
-    this.#onSignal.push(listener);
-  }
-
-  /** The gate hands over the signal that carries the caller's deadline and the drain. */
-  follow(signal: AbortSignal): void {
-    this.signal = signal;
-    for (const listener of this.#onSignal) listener(signal);
   }
 }
 

@@ -29,7 +29,7 @@ export function createGate(authenticate: Authenticate): (context: HandlerContext
     const call = context.values.get(callKey);
     if (call !== undefined) {
       call.protocol = context.protocolName;
-      call.follow(context.signal);
+      call.signal = context.signal;
     }
     // Probes have no credentials.
     if (context.service.typeName === Health.typeName) return;

@@ -92,13 +92,13 @@ async function serve(
     if (handler.method.methodKind !== "unary") for (const name of acceptEncodings) incoming.header.delete(name);
     const body = new RequestBody(request, {
       idleMs: limits.bodyIdleMs,
+      signal: () => call.signal,
       onStart: () => {
         // Not before: a call that the gate refuses never asks for its body.
         if (awaited) response.writeContinue();
       },
       onBytes: (count) => (call.bytesIn += count),
     });
-    call.onSignal((signal) => body.follow(signal));
 
     const readable = handler.method.methodKind === "unary" && handler.allowedMethods.includes("GET");
     const reading = readable && (request.method === "GET" || request.method === "HEAD");
@@ -116,7 +116,7 @@ async function serve(
 
 /** The answer to a GET or HEAD: it can be kept by caches, and be one that the client has already. */
 function asRead({ request }: Exchange, answer: UniversalServerResponse): UniversalServerResponse {
-  const header = new Headers(answer.header);
+  const header = answer.header ?? new Headers();
   header.append("Vary", "Accept-Encoding");
   const current = notModified(request.headers["if-none-match"], { ...answer, header });
   if (request.method !== "HEAD") return current;
@@ -126,7 +126,7 @@ function asRead({ request }: Exchange, answer: UniversalServerResponse): Univers
 
 async function respond(exchange: Exchange, answer: UniversalServerResponse, limits: ServerLimits): Promise<void> {
   const { response, call } = exchange;
-  const header = new Headers(answer.header);
+  const { header = new Headers() } = answer;
   // Connect writes its header over ours; Vary is the one that both have.
   if (response.hasHeader("Vary")) header.append("Vary", String(response.getHeader("Vary")));
   settleConnection(exchange);

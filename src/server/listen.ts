@@ -92,11 +92,12 @@ export async function listen(address: ListenAddress, options: ListenOptions): Pr
     close: () => {
       server.close();
       sessions.close();
+      // They have not asked for anything yet.
+      for (const socket of fresh) socket.destroy();
     },
     destroy: () => {
       sessions.destroy();
       server.closeAllConnections();
-      for (const socket of fresh) socket.destroy();
     },
   };
 }

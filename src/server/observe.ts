@@ -24,7 +24,8 @@ export const observe: Interceptor = (next) => async (request) => {
 
 /** The outcome an error in wire form stands for. */
 export function outcomeOf(error: unknown): Outcome {
-  if (!(error instanceof ConnectError)) return { code: "internal" };
+  // Errors of handlers have their wire form by now; what has none is Node's, of a write to a client that went away.
+  if (!(error instanceof ConnectError)) return { code: "canceled" };
   const reason = reasonOf(error);
   return { code: codeToString(error.code), ...(reason === undefined ? {} : { reason }) };
 }

@@ -23,12 +23,20 @@ export function watchBody(body: AsyncIterable<Uint8Array>, options: ResponseBody
         return chunk;
       };
       // Connect tells its pipeline by throw() of a client that went away, and ends it by return().
-      const { throw: fail, return: end } = chunks;
-      return {
-        next,
-        ...(fail === undefined ? {} : { throw: (reason: unknown) => (clearTimeout(timer), fail.call(chunks, reason)) }),
-        ...(end === undefined ? {} : { return: () => (clearTimeout(timer), end.call(chunks)) }),
-      };
+      const fail = chunks.throw?.bind(chunks);
+      const end = chunks.return?.bind(chunks);
+      const iterator: AsyncIterator<Uint8Array> = { next };
+      if (fail !== undefined)
+        iterator.throw = (reason) => {
+          clearTimeout(timer);
+          return fail(reason);
+        };
+      if (end !== undefined)
+        iterator.return = () => {
+          clearTimeout(timer);
+          return end();
+        };
+      return iterator;
     },
   };
 }

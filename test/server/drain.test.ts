@@ -1,14 +1,17 @@
 import { once } from "node:events";
 import { Agent } from "node:http";
 import { connect as connect2 } from "node:http2";
+import { connect } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterEach, describe, expect, test } from "vitest";
 import { ErrorInfoSchema } from "../../src/gen/google/rpc/error_details_pb.ts";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "../../src/gen/grpc/health/v1/health_pb.ts";
 import { wires } from "../support/clients.ts";
-import { ask } from "../support/raw.ts";
+import { ask, dial } from "../support/raw.ts";
 import { startTestServer, type TestServer, type TestServerOptions } from "../support/server.ts";
+import { testTls } from "../support/tls.ts";
 
 let server: TestServer | undefined;
 afterEach(() => server?.stop());
@@ -52,6 +55,31 @@ describe.each(wires)("$name", (wire) => {
     const drained = running.drain();
     call.open();
     expect(await answer).toMatchObject({ ref: "slow" });
+    await drained;
+    client.close();
+  });
+
+  test("a stream that is under way ends well, and the drain with it", async () => {
+    const call = gate();
+    const running = await start({
+      limits: { drainMs: FOREVER_MS },
+      service: {
+        async *fetchStream() {
+          yield { offset: 1n };
+          await call.opened;
+          yield { offset: 2n };
+        },
+      },
+    });
+    const client = wire.open(running);
+    const offsets: bigint[] = [];
+    let drained: Promise<void> | undefined;
+    for await (const { offset } of client.content.fetchStream({})) {
+      offsets.push(offset);
+      drained ??= running.drain();
+      call.open();
+    }
+    expect(offsets).toEqual([1n, 2n]);
     await drained;
     client.close();
   });
@@ -140,28 +168,76 @@ test("who watches health hears of the end, and does not hold it up", async () =>
   await drained;
 });
 
-test("what ignores everything is cut", async () => {
+describe("a client that does not read", () => {
   const call = gate();
-  const running = await start({
-    limits: { drainMs: 0, abortGraceMs: 0 },
-    service: {
-      pushStream: async () => {
-        call.reach();
-        return new Promise(() => undefined);
-      },
+  const service: TestServerOptions["service"] = {
+    async *fetchStream() {
+      call.reach();
+      // More than the buffers of both kernels hold.
+      for (;;) yield { part: { case: "data" as const, value: new Uint8Array(7 * 1024 * 1024) } };
     },
+  };
+  const path = "/descry.v1.ContentService/FetchStream";
+  const message = Buffer.from([0, 0, 0, 0, 0]);
+
+  test("is cut over HTTP/1.1", async () => {
+    const running = await start({ limits: { drainMs: 0, abortGraceMs: 0 }, service });
+    const socket = dial(running.http).pause();
+    const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/connect+proto\r\n`;
+    socket.write(`${head}Content-Length: 5\r\n\r\n`);
+    socket.write(message);
+    await call.reached;
+    await running.drain();
+    socket.destroy();
   });
-  const session = connect2(running.http);
-  session.on("error", () => undefined);
-  const stream = session.request({
-    ":method": "POST",
-    ":path": "/descry.v1.ContentService/PushStream",
-    "content-type": "application/grpc",
+
+  test("is cut over HTTP/2", async () => {
+    const running = await start({ limits: { drainMs: 0, abortGraceMs: 0 }, service });
+    const session = connect2(running.http);
+    session.on("error", () => undefined);
+    const headers = { ":method": "POST", ":path": path, "content-type": "application/grpc" };
+    const stream = session.request(headers).pause();
+    stream.on("error", () => undefined);
+    stream.end(message);
+    await once(stream, "response");
+    await running.drain();
+    session.destroy();
   });
-  stream.on("error", () => undefined);
-  stream.write(Buffer.from([0, 0, 0, 0, 0]));
-  await call.reached;
+
+  test("is cut after a while, drain or not", async () => {
+    const running = await start({ limits: { writeIdleMs: 50 }, service });
+    const socket = dial(running.http).pause();
+    const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/connect+proto\r\n`;
+    socket.write(`${head}X-Request-Id: stalled\r\nContent-Length: 5\r\n\r\n`);
+    socket.write(message);
+    const line = await running.line((each) => each.event === "call" && each.request_id === "stalled");
+    expect(line).toMatchObject({ code: "canceled", messages_out: 0 });
+    socket.destroy();
+  });
+});
+
+test("a connection that has said nothing does not hold up the drain", async () => {
+  const running = await start({ limits: { drainMs: FOREVER_MS, headersTimeoutMs: FOREVER_MS } });
+  const socket = dial(running.http);
+  await once(socket, "connect");
+  await ask(`${running.http}/readyz`);
   await running.drain();
+  socket.destroy();
+});
+
+test("a connection whose handshake ends after the drain began is told to go away", async () => {
+  const running = await start({ limits: { drainMs: FOREVER_MS } });
+  const { port } = new URL(running.https);
+  const socket = connect(Number(port), "127.0.0.1");
+  await once(socket, "connect");
+  // A turn of the event loop that the server shares with this test: it has accepted the socket.
+  await ask(`${running.http}/readyz`);
+  const drained = running.drain();
+  const session = connect2(running.https, {
+    createConnection: () => connectTls({ socket, ca: testTls.cert, ALPNProtocols: ["h2"] }),
+  });
+  session.on("error", () => undefined);
+  await drained;
   session.destroy();
 });
 

@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import { Interrupt, unlessAborted, untilAborted } from "../../src/server/interrupt.ts";
-import { watchBody } from "../../src/server/response-body.ts";
 
 const never = new Promise<never>(() => undefined);
 
@@ -62,19 +61,4 @@ describe("a stream", () => {
     await expect(reading).rejects.toThrow("own");
     expect(seen).toEqual([1]);
   });
-});
-
-test("a response that its reader does not take is given up", async () => {
-  const stalled = Promise.withResolvers<void>();
-  let bytes = 0;
-  const body = (async function* () {
-    yield new Uint8Array(10);
-    yield new Uint8Array(5);
-  })();
-  const options = { idleMs: 1, onBytes: (count: number) => (bytes += count), onStall: stalled.resolve };
-  const chunks = watchBody(body, options)[Symbol.asyncIterator]();
-  await chunks.next();
-  // The next chunk is never asked for.
-  await stalled.promise;
-  expect(bytes).toBe(10);
 });

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions } from "node:http";
 import { connect, type Socket } from "node:net";
+import { collect } from "./bytes.ts";
 
 /** Opens a connection to an http:// URL, for bytes that no HTTP client would send. */
 export function dial(url: string): Socket {
@@ -43,7 +44,6 @@ export async function ask(
   sent.end(body);
   const [response]: IncomingMessage[] = await once(sent, "response");
   if (response === undefined) throw new Error("no response");
-  const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk);
-  return { status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks).toString() };
+  const received = Buffer.from(await collect(response));
+  return { status: response.statusCode ?? 0, headers: response.headers, body: received.toString() };
 }

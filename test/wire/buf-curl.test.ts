@@ -47,7 +47,9 @@ describe.each(["connect", "grpc", "grpcweb"])("buf curl --protocol %s", (protoco
 
   test("an error with its reason", async () => {
     const call = curl("--protocol", protocol, "-d", '{"ref":"descry.local/none"}', `${method()}Resolve`);
-    const stderr = await call.catch((error: { stderr: string }) => error.stderr);
+    const stderr = await call.catch((error: unknown) =>
+      typeof error === "object" && error !== null && "stderr" in error ? error.stderr : error,
+    );
     expect(stderr).toContain('"code": "not_found"');
     // ErrorInfo on the wire: field 1 is the reason, field 2 the domain. 21 bytes, so that the base64 ends with them.
     expect(stderr).toContain(Buffer.from("\x0a\x0bTAG_UNKNOWN\x12\x06descry").toString("base64"));

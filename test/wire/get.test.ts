@@ -13,8 +13,8 @@ beforeAll(async () => {
     allowedOrigins: ["https://console.example"],
     service: {
       resolve: ({ ref }, { responseHeader, requestMethod }) => {
-        if (ref === "missing") throw new DescryError("TAG_UNKNOWN", "no such tag");
         if (ref !== "untagged") responseHeader.set("ETag", 'W/"sha256:aa"');
+        if (ref === "missing") throw new DescryError("TAG_UNKNOWN", "no such tag");
         responseHeader.set("Cache-Control", "private, max-age=5");
         return { ref, pinnedRef: requestMethod, ...(ref === "long" ? { pinnedRef: "x".repeat(5000) } : {}) };
       },

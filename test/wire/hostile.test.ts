@@ -214,6 +214,36 @@ describe("over HTTP/1.1", () => {
     expect(answer).toMatch(/^HTTP\/1\.1 200 .*"code":"deadline_exceeded"/s);
   });
 
+  test("a body that drips past the deadline is given up, however often it drips", async () => {
+    const head = `POST ${RESOLVE} HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\nConnect-Timeout-Ms: 50`;
+    const socket = dial(server.http);
+    socket.write(`${head}\r\nContent-Length: 1000000\r\n\r\n`);
+    const drip = setInterval(() => socket.write(" "), 10);
+    const [answer]: Buffer[] = await once(socket, "data");
+    clearInterval(drip);
+    socket.destroy();
+    expect(answer?.toString()).toMatch(/^HTTP\/1\.1 504 /);
+  });
+
+  test("a request line that comes in pieces is HTTP/1.1", async () => {
+    const socket = dial(server.http);
+    const answer = once(socket, "data");
+    socket.write("P");
+    // Several turns of the event loop that the server shares with this test: it has seen the P.
+    await answers();
+    socket.write(request(`OST ${RESOLVE} HTTP/1.1\nHost: ${host}\n${json}`, '{"ref":"xx"}'));
+    const [bytes]: Buffer[] = await answer;
+    expect(bytes?.toString()).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  test("a connection that is reset before it said anything is no news", async () => {
+    const socket = dial(server.http);
+    await once(socket, "connect");
+    await answers();
+    socket.resetAndDestroy();
+    expect(await answers()).toBe(true);
+  });
+
   test("a connection that is reset is no news", async () => {
     const socket = dial(server.http);
     await once(socket, "connect");
