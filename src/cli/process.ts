@@ -13,6 +13,11 @@ export async function runProcess(host: NodeJS.Process): Promise<number> {
   host.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") end("SIGPIPE");
   });
+  // node:sqlite is announced as experimental by Node 22; whoever runs descry can do nothing about it.
+  host.removeAllListeners("warning");
+  host.on("warning", ({ name, message }) => {
+    if (name !== "ExperimentalWarning") host.stderr.write(`descry: ${name}: ${message}\n`);
+  });
   // Errors that cannot be reported change nothing about the outcome.
   host.stderr.on("error", () => undefined);
   const code = await run(host.argv.slice(2), {
