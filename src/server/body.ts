@@ -15,6 +15,8 @@ export interface BodyOptions {
  * A request's body, read once and no faster than asked for, and given up when nothing comes (deadline_exceeded) or the
  * call ends. Stopping early leaves the request open, so that it can still be answered. A small body is here with its
  * header: timers and listeners for its end are made only when there is something to wait for.
+ *
+ * An end is no proof of wholeness: Node's HTTP/2 client ends a stream before it resets it. Whoever reads knows the size.
  */
 export class RequestBody implements AsyncIterable<Uint8Array> {
   readonly #request: HttpRequest;
@@ -73,8 +75,7 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
   readonly #onReadable = (): void => this.#wake();
 
   readonly #onEnd = (): void => {
-    // Over HTTP/2, Node ends a request that was reset as if it were whole.
-    this.#state = this.#request.aborted ? "broken" : "ended";
+    if (this.#state === "open") this.#state = "ended";
     this.#wake();
   };
 
