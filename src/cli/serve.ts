@@ -16,6 +16,7 @@ export interface ServeFlags extends Flags {
 /** `descry serve`: until SIGTERM or SIGINT, then in good order. */
 export async function serve(io: Io, flags: ServeFlags): Promise<void> {
   const config = await loadConfig(flags, io.env);
+  const log = (line: object): void => void io.stderr.write(`${JSON.stringify(line)}\n`);
   const content = await openContent(config);
   try {
     const server = await startServer({
@@ -27,14 +28,14 @@ export async function serve(io: Io, flags: ServeFlags): Promise<void> {
       allowedHosts: config.allowedHosts,
       allowedOrigins: config.corsOrigins,
       limits: limitsOf(config),
-      log: (line) => void io.stderr.write(`${JSON.stringify(line)}\n`),
+      log,
       ...(config.tls === undefined ? {} : { tls: await readTls(config.tls) }),
     });
     try {
       // Not ready before it is the one server of this data directory, and has what it is to show.
       server.setReady(false);
       const [address = ""] = server.addresses;
-      await content.lead(address);
+      await content.lead(address, log);
       if (flags.demo === true) await seed(config);
       server.setReady(true);
       await announce(io, server.addresses, flags.demo === true);
