@@ -12,6 +12,7 @@ import type { InputStream, Io } from "./io.ts";
 export interface Input {
   /** Can be read again, from any byte. */
   readonly source: PushSource;
+  readonly size: number;
   /** All bytes, if they are few enough to be a manifest. */
   readonly bytes?: Uint8Array;
   /** Name of the file; undefined for standard input. */
@@ -27,9 +28,9 @@ export async function openInput(io: Io, path: string): Promise<Input> {
   const name = basename(path);
   if (!isRegular) return { ...(await spool(createReadStream(path), io.signal)), name };
   const kept = { name, dispose: async () => undefined };
-  if (size > MAX_MANIFEST_BYTES) return { source: fileSource(path), ...kept };
+  if (size > MAX_MANIFEST_BYTES) return { source: fileSource(path), size, ...kept };
   const bytes = await readFile(path);
-  return { source: bytes, bytes, ...kept };
+  return { source: bytes, size: bytes.byteLength, bytes, ...kept };
 }
 
 /** Reads to the end: a push has to know digest and size before it begins. */
@@ -49,7 +50,7 @@ async function spool(stream: InputStream, signal: AbortSignal): Promise<Input> {
       const next = await iterator.next();
       if (next.done === true) {
         const bytes = Buffer.concat(chunks);
-        return { source: bytes, bytes, dispose: async () => undefined };
+        return { source: bytes, size: length, bytes, dispose: async () => undefined };
       }
       if (!(next.value instanceof Uint8Array)) continue;
       chunks.push(next.value);
@@ -60,7 +61,7 @@ async function spool(stream: InputStream, signal: AbortSignal): Promise<Input> {
     try {
       const file = join(directory, "content");
       await pipeline(rest(), createWriteStream(file, { mode: 0o600 }));
-      return { source: fileSource(file), dispose };
+      return { source: fileSource(file), size: (await stat(file)).size, dispose };
     } catch (error) {
       await dispose();
       throw error;

@@ -72,10 +72,15 @@ async function pushInput(descry: Descry, { target, tags, input, flags, onProgres
         "a tag names a manifest, and the file is none: wrap it with --artifact-type, or say what it is with --media-type",
       );
     if (manifest && mediaType === undefined) throw usageError("give the manifest's --media-type: it states none");
+    const type = mediaType ?? OCTET_STREAM;
     receipt = await descry.push(ref, input.source, {
-      mediaType: mediaType ?? OCTET_STREAM,
+      mediaType: type,
       onProgress,
       ...(kind === undefined ? {} : { kind }),
+      // A digest that was given is a promise to be checked, not a name to be computed.
+      ...(target.digest === undefined
+        ? {}
+        : { descriptor: { mediaType: type, digest: target.digest, size: input.size } }),
     });
   }
   if (others.length === 0) return receipt;

@@ -7,7 +7,6 @@ const hints: Partial<Readonly<Record<Reason, string>>> = {
   CALLER_UNAUTHENTICATED: "set DESCRY_TOKEN or give --token-file",
   CALLER_DENIED: "ask the server's operator to allow it in your [[caller]] entry",
   CHILD_MISSING: "push what the manifest names first",
-  CONTENT_TOO_LARGE: "give --offset and --length",
   MANIFEST_INVALID: "give --kind blob to push it as it is",
   STORAGE_FULL: "free space with: descry system gc",
   STORE_CORRUPT: "run: descry system fsck",
