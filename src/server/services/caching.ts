@@ -7,8 +7,8 @@ const IMMUTABLE = "max-age=31536000, immutable";
 /** Kept, but asked again each time: cheap, because the answer is 304 while the tag stays. */
 const REVALIDATE = "max-age=0, must-revalidate";
 
-/** What answers may depend on besides the URL. */
-const VARY = "Accept-Encoding, Authorization, X-Registry-Auth, X-Registry-Config";
+/** What answers may depend on besides the URL; Accept-Encoding is the handler's business. */
+const VARY = "Authorization, X-Registry-Auth, X-Registry-Config";
 
 /** Tells HTTP caches what an answer to a Connect GET is good for. The ETag is weak: freshness differs between equal answers. */
 export function setCaching(context: HandlerContext, digest: Digest, immutable: boolean): void {
