@@ -32,10 +32,10 @@ export async function withDescry<T>(io: Io, flags: ClientFlags, use: (descry: De
   }
   // Only now: a client of a server needs neither the services nor the store.
   const { openEmbedded } = await import("./embedded.ts");
-  const { transport, close } = await openEmbedded(config);
+  const embedded = await openEmbedded(config);
   try {
-    return await use(createDescry({ transport, signal: io.signal }));
+    return await use(createDescry({ transport: embedded.transport, signal: io.signal }));
   } finally {
-    await close();
+    await embedded.close();
   }
 }

@@ -59,11 +59,11 @@ async function announce(io: Io, addresses: readonly string[], demo: boolean): Pr
 }
 
 async function seed(config: Config): Promise<void> {
-  const { transport, close } = await openEmbedded(config);
+  const embedded = await openEmbedded(config);
   try {
-    await seedDemo(createDescry({ transport }));
+    await seedDemo(createDescry({ transport: embedded.transport }));
   } finally {
-    await close();
+    await embedded.close();
   }
 }
 

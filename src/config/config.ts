@@ -48,7 +48,7 @@ export interface Flags {
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Where `serve` listens unless told otherwise. */
-export const DEFAULT_LISTEN = "http://127.0.0.1:7070";
+const DEFAULT_LISTEN = "http://127.0.0.1:7070";
 
 /**
  * Puts the configuration together. The file is the flag's or DESCRY_CONFIG's, else `descry/config.toml` in

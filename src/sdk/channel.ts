@@ -8,6 +8,3 @@ export interface Channel {
   /** Closes its connections; running calls fail. */
   close(): void;
 }
-
-/** The port `#transport`: opens a channel to the server at an http or https URL. */
-export type OpenChannel = (baseUrl: string) => Channel;
