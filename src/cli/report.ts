@@ -28,8 +28,10 @@ function messageOf(error: unknown): string {
   return oneLine(`${where}${message}${hint === undefined ? "" : `; ${hint}`}`);
 }
 
-function unreachedHint({ code }: DescryError): string | undefined {
-  return code === "unavailable" ? "is a server running there? start one with: descry serve" : undefined;
+/** Nobody listens: on a port, or at a unix socket's path. */
+function unreachedHint({ code, message }: DescryError): string | undefined {
+  const nobody = code === "unavailable" && /ECONNREFUSED|ENOENT/.test(message);
+  return nobody ? "is a server running there? start one with: descry serve" : undefined;
 }
 
 /** Texts from elsewhere must not move the cursor or fake a second line. */
