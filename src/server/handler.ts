@@ -15,6 +15,7 @@ import { type HttpHandler, peerOf } from "./listen.ts";
 import { notModified } from "./not-modified.ts";
 import { badTarget, protocolRefusal, refusedQuery, unknownPath } from "./refusals.ts";
 import { watchBody } from "./response-body.ts";
+import { SplicedBody, spliceKey } from "./splice.ts";
 import { targetOf } from "./target.ts";
 
 export interface HandlerOptions {
@@ -64,8 +65,7 @@ export function createHandler(options: HandlerOptions): (door: Door) => HttpHand
       log(accessLine(exchange, handler, clock()));
       if (call.fault !== undefined) log(faultLine(exchange, handler, clock()));
     });
-    // A client that goes away is told by "close"; an error that nobody listens to would end the process.
-    request.on("error", () => undefined);
+    // Connect listens only while it writes, and an error that nobody listens to would end the process.
     response.on("error", () => undefined);
     response.setHeader("X-Request-Id", call.requestId);
 
@@ -85,6 +85,8 @@ async function serve(
 ): Promise<void> {
   const { request, response, call } = exchange;
   const values = createContextValues().set(requestIdKey, call.requestId).set(callKey, call);
+  const splice = request.headers["content-type"]?.includes("json") === true ? undefined : new SplicedBody();
+  if (splice !== undefined) values.set(spliceKey, splice);
   const incoming = universalRequestFromNodeRequest(request, response, undefined, values);
   try {
     boundDeadline(incoming.header, handler.method, limits);
@@ -107,6 +109,9 @@ async function serve(
     const answer = await handler({ ...incoming, method: reading ? "GET" : incoming.method, body });
     if (answer.body === undefined && answer.status >= 400)
       return refuse(exchange, protocolRefusal(handler, request, answer.status));
+    const streamed = handler.method.methodKind === "server_streaming" && answer.body !== undefined;
+    if (streamed && splice !== undefined && answer.body !== undefined)
+      return await respond(exchange, { ...answer, body: splice.join(answer.body) }, limits);
     await respond(exchange, reading ? asRead(exchange, answer) : answer, limits);
   } catch (error) {
     if (!incoming.signal.aborted) call.fault ??= error;

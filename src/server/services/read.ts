@@ -13,6 +13,7 @@ import {
 import { DescryError } from "../../oci/errors.ts";
 import { formatReference, pinnedReference } from "../../oci/reference.ts";
 import { MAX_MANIFEST_BYTES } from "../../oci/manifest.ts";
+import { spliceKey } from "../splice.ts";
 import { FieldReader } from "../validate.ts";
 import { setCaching } from "./caching.ts";
 import { callOf } from "./call.ts";
@@ -22,6 +23,8 @@ import { descriptorToWire, freshnessToWire } from "./values.ts";
 export const MAX_FETCH_BYTES: number = MAX_MANIFEST_BYTES;
 /** Most urls of a descriptor. */
 const MAX_URLS = 16;
+/** Stands for bytes that pass the encoder by. */
+const nothing = new Uint8Array();
 /** Longest pin ID: `sha256:` and 64 hex digits. */
 const MAX_PIN_ID_BYTES = 71;
 
@@ -81,13 +84,16 @@ export async function* fetchStream(
 ): AsyncGenerator<FetchStreamResponse> {
   const fetched = await find(content, wantedOf(new FieldReader(), request), request, context);
   const bytes = (await fetched.open())[Symbol.asyncIterator]();
+  const splice = context.values.get(spliceKey);
   // Not `for await`: a reader that leaves after the header must release the bytes as well.
   try {
     let offset = BigInt(fetched.offset);
     yield create(FetchStreamResponseSchema, { part: { case: "header", value: headerOf(fetched) }, offset });
     for (let step = await bytes.next(); step.done !== true; step = await bytes.next()) {
       context.signal.throwIfAborted();
-      yield create(FetchStreamResponseSchema, { part: { case: "data", value: step.value }, offset });
+      splice?.put(step.value);
+      const value = splice === undefined ? step.value : nothing;
+      yield create(FetchStreamResponseSchema, { part: { case: "data", value }, offset });
       offset += BigInt(step.value.byteLength);
     }
   } finally {
