@@ -4,7 +4,10 @@ import type { HttpRequest } from "./listen.ts";
 export interface BodyOptions {
   /** Milliseconds to wait for the next bytes. */
   readonly idleMs: number;
-  /** The call's signal, as soon as the gate knows it: the body is given up when it aborts, with its reason. */
+  /**
+   * The call's signal, once the gate knows it. The body is given up when it aborts, with its reason: the client went
+   * away, the deadline came, the server drains.
+   */
   readonly signal: () => AbortSignal | undefined;
   /** Called before the first byte is asked for. */
   readonly onStart: () => void;
@@ -21,7 +24,7 @@ export interface BodyOptions {
 export class RequestBody implements AsyncIterable<Uint8Array> {
   readonly #request: HttpRequest;
   readonly #options: BodyOptions;
-  #state: "open" | "ended" | "broken" = "open";
+  #ended = false;
   #wake = (): void => undefined;
 
   constructor(request: HttpRequest, options: BodyOptions) {
@@ -32,7 +35,7 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void> {
     const request = this.#request;
     this.#options.onStart();
-    request.on("readable", this.#onReadable).on("end", this.#onEnd).on("close", this.#onClose);
+    request.on("readable", this.#onReadable).on("end", this.#onEnd);
     try {
       for (;;) {
         this.#options.signal()?.throwIfAborted();
@@ -40,16 +43,14 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
         if (chunk instanceof Uint8Array) {
           this.#options.onBytes(chunk.byteLength);
           yield chunk;
-        } else if (this.#state === "ended") {
+        } else if (this.#ended) {
           return;
-        } else if (this.#state === "broken") {
-          throw new ConnectError("the client went away", Code.Canceled);
         } else {
           await this.#news();
         }
       }
     } finally {
-      request.off("readable", this.#onReadable).off("end", this.#onEnd).off("close", this.#onClose);
+      request.off("readable", this.#onReadable).off("end", this.#onEnd);
     }
   }
 
@@ -75,12 +76,7 @@ export class RequestBody implements AsyncIterable<Uint8Array> {
   readonly #onReadable = (): void => this.#wake();
 
   readonly #onEnd = (): void => {
-    if (this.#state === "open") this.#state = "ended";
-    this.#wake();
-  };
-
-  readonly #onClose = (): void => {
-    if (this.#state === "open") this.#state = "broken";
+    this.#ended = true;
     this.#wake();
   };
 }
