@@ -65,21 +65,20 @@ async function inspect(
 }
 
 /**
- * Takes bad bytes out of service, unless they were removed or replaced since they were looked at, or are about to be.
- * The file goes within the write transaction, for the reason of orphans.ts.
+ * Takes bad bytes out of service, unless they were removed or replaced since they were looked at. The file goes within
+ * the write transaction, for the reason of orphans.ts; not if an upload may have put good bytes there already, whose
+ * commit says so.
  */
 async function quarantine(shelf: Shelf, digest: Digest, storedAt: number, problem: Problem): Promise<boolean> {
   const { database, files, layout } = shelf;
   await files.makeDirectory(layout.quarantine);
   return database.write(() => {
-    const marked = database.run(
-      `UPDATE bytes SET corrupt = 1 WHERE digest = ? AND stored_at = ?
-         AND NOT EXISTS (SELECT 1 FROM upload WHERE digest = bytes.digest)`,
-      digest,
-      storedAt,
-    );
-    if (marked === 1 && problem !== "missing") files.renameSync(layout.blob(digest), layout.quarantined(digest));
-    return marked === 1;
+    const marked = database.run("UPDATE bytes SET corrupt = 1 WHERE digest = ? AND stored_at = ?", digest, storedAt);
+    if (marked === 0) return false;
+    const uploading = "SELECT 1 FROM upload WHERE digest = ? AND process IS NOT NULL";
+    if (problem !== "missing" && database.get(uploading, digest) === undefined)
+      files.renameSync(layout.blob(digest), layout.quarantined(digest));
+    return true;
   });
 }
 

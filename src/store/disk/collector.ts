@@ -31,7 +31,7 @@ export async function collect(shelf: Shelf, signal?: AbortSignal): Promise<Colle
     const rows = database.all(
       `SELECT digest, size FROM bytes b
         WHERE NOT EXISTS (SELECT 1 FROM content WHERE digest = b.digest)
-          AND NOT EXISTS (SELECT 1 FROM upload WHERE digest = b.digest) LIMIT ?`,
+          AND NOT EXISTS (SELECT 1 FROM upload WHERE digest = b.digest AND process IS NOT NULL) LIMIT ?`,
       BATCH,
     );
     let removed = 0;
@@ -51,7 +51,7 @@ export function reclaimable({ database, clock }: Shelf): number {
   const now = clock();
   const row = database.get(
     `SELECT coalesce(sum(size), 0) AS size FROM bytes b
-      WHERE NOT EXISTS (SELECT 1 FROM upload WHERE digest = b.digest)
+      WHERE NOT EXISTS (SELECT 1 FROM upload WHERE digest = b.digest AND process IS NOT NULL)
         AND NOT EXISTS (SELECT 1 FROM content c WHERE c.digest = b.digest AND NOT (${unneeded}))`,
     now - UNREFERENCED_GRACE_MS,
     now,

@@ -32,6 +32,7 @@ export function createContentReader(database: Database, files: FileSystem, layou
     hasRepository: async (repository) =>
       database.get("SELECT 1 FROM repository WHERE name = ?", repository) !== undefined,
     read: async (stored, range) => {
+      if (stored.corrupt) throw corrupt(stored.digest, "are in quarantine");
       const file = await openBlob(stored.digest);
       return chunks(file, stored, range);
     },

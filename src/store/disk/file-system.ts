@@ -1,12 +1,13 @@
 import { constants, renameSync, unlinkSync } from "node:fs";
 import { mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 
 /**
  * The file system as the disk store uses it: a port, so that tests can fill the disk, fail a call, or replay what a
  * power loss leaves. Errors are Node's, with `code`.
  */
 export interface FileSystem {
-  /** Creates the directory and what is missing above it; one that is there is fine. Mode 0700. */
+  /** Creates the directory and what is missing above it, durable; one that is there is fine. Mode 0700. */
   makeDirectory(path: string): Promise<void>;
   /** Names in a directory; none if it is not there. */
   list(path: string): Promise<readonly string[]>;
@@ -50,7 +51,12 @@ const DIRECTORY_MODE = 0o700;
 
 /** The real one. */
 export const nodeFileSystem: FileSystem = {
-  makeDirectory: async (path) => void (await mkdir(path, { recursive: true, mode: DIRECTORY_MODE })),
+  makeDirectory: async (path) => {
+    const first = await mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
+    if (first === undefined) return;
+    for (let made = resolve(path); made.length >= first.length; made = dirname(made))
+      await syncDirectory(dirname(made));
+  },
   list: async (path) => (await absentAsUndefined(readdir(path))) ?? [],
   size: async (path) => (await absentAsUndefined(stat(path)))?.size,
   create: async (path) => await writable(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0),
@@ -63,7 +69,9 @@ export const nodeFileSystem: FileSystem = {
     };
   },
   rename: (from, to) => rename(from, to),
-  remove: async (path) => void (await absentAsUndefined(unlink(path))),
+  remove: async (path) => {
+    await absentAsUndefined(unlink(path));
+  },
   removeSync: (path) => {
     try {
       unlinkSync(path);
@@ -72,15 +80,17 @@ export const nodeFileSystem: FileSystem = {
     }
   },
   renameSync,
-  syncDirectory: async (path) => {
-    const directory = await open(path, constants.O_RDONLY);
-    try {
-      await directory.sync();
-    } finally {
-      await directory.close();
-    }
-  },
+  syncDirectory,
 };
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, constants.O_RDONLY);
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
 
 async function writable(path: string, flags: number, size: number): Promise<WritableFile> {
   const file = await open(path, flags, FILE_MODE);

@@ -60,7 +60,6 @@ async function prepare(files: FileSystem, layout: Layout): Promise<void> {
   if ((await files.size(layout.marker)) !== undefined) return;
   const directories = [...algorithms.map((algorithm) => layout.blobs(algorithm)), layout.ingest, layout.locks];
   for (const directory of directories) await files.makeDirectory(directory);
-  await files.syncDirectory(layout.root);
   // Written aside and moved: a half-written marker is none, and two processes may do this at once.
   const draft = layout.upload(randomUUID());
   const marker = await files.create(draft);
@@ -70,7 +69,12 @@ async function prepare(files: FileSystem, layout: Layout): Promise<void> {
   } finally {
     await marker.close();
   }
-  await files.rename(draft, layout.marker);
+  try {
+    await files.rename(draft, layout.marker);
+  } catch (error) {
+    // Another process was faster, and its recovery took the draft for a dead one's.
+    if ((await files.size(layout.marker)) === undefined) throw error;
+  }
   await files.syncDirectory(layout.root);
 }
 

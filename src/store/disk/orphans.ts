@@ -9,7 +9,7 @@ export function removeOrphan({ database, files, layout }: Shelf, digest: Digest)
   return database.write(() => {
     const needed =
       database.get("SELECT 1 FROM content WHERE digest = ?", digest) !== undefined ||
-      database.get("SELECT 1 FROM upload WHERE digest = ?", digest) !== undefined;
+      database.get("SELECT 1 FROM upload WHERE digest = ? AND process IS NOT NULL", digest) !== undefined;
     if (needed) return false;
     files.removeSync(layout.blob(digest));
     database.run("DELETE FROM bytes WHERE digest = ?", digest);

@@ -13,14 +13,10 @@ import { forgetUpload } from "./upload.ts";
  */
 export async function recover(shelf: Shelf, processes: Processes): Promise<void> {
   const { database, files, layout } = shelf;
-  for (const id of await processes.dead()) {
-    for (const row of database.all("SELECT id FROM upload WHERE process = ?", id))
-      await forgetUpload(shelf, text(row, "id"));
-    await processes.forget(id);
-  }
-  // Taken by a collector that died, see collector.ts.
-  for (const row of database.all("SELECT id FROM upload WHERE process = ''"))
-    await forgetUpload(shelf, text(row, "id"));
+  for (const id of await processes.dead()) await processes.forget(id);
+  // Also of processes that closed the store under their uploads, and those that a collector took before it died.
+  const left = "SELECT id FROM upload WHERE process IS NOT NULL AND process NOT IN (SELECT id FROM process)";
+  for (const row of database.all(left)) await forgetUpload(shelf, text(row, "id"));
 
   for (const name of await files.list(layout.ingest))
     if (database.get("SELECT 1 FROM upload WHERE id = ?", name) === undefined) await files.remove(layout.upload(name));

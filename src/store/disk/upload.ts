@@ -20,6 +20,8 @@ export class DiskUpload implements Upload {
   readonly #file: WritableFile;
   readonly #verifier: Verifier;
   #open = true;
+  /** Bytes were refused or could not be written: what is here is no beginning of the content. */
+  #failed = false;
 
   constructor(shelf: Shelf, id: string, incoming: Incoming, file: WritableFile, verifier: Verifier) {
     this.#shelf = shelf;
@@ -34,8 +36,13 @@ export class DiskUpload implements Upload {
   }
 
   async write(chunk: Uint8Array): Promise<void> {
-    this.#verifier.update(chunk);
-    await asStorageFull(this.#file.write(chunk));
+    try {
+      this.#verifier.update(chunk);
+      await asStorageFull(this.#file.write(chunk));
+    } catch (error) {
+      this.#failed = true;
+      throw error;
+    }
   }
 
   async commit(identity: Identity, tag?: TagWrite): Promise<TagChange | undefined> {
@@ -61,10 +68,11 @@ export class DiskUpload implements Upload {
   }
 
   async park(): Promise<void> {
-    if (this.offset === 0) return await this.discard();
-    const { database, clock } = this.#shelf;
+    if (this.offset === 0 || this.#failed) return await this.discard();
+    const { database, clock, files, layout } = this.#shelf;
     await asStorageFull(this.#file.sync());
     await this.#close();
+    await asStorageFull(files.syncDirectory(layout.ingest));
     database.write(() =>
       database.run(
         "UPDATE upload SET process = NULL, received = ?, touched_at = ? WHERE id = ?",
@@ -126,7 +134,9 @@ export async function forgetUpload({ files, layout, database }: Shelf, id: strin
 
 /** Feeds the first `size` bytes of a kept upload to the verifier: nobody has checked them yet. */
 export async function replay(shelf: Shelf, id: string, size: number, verifier: Verifier): Promise<void> {
-  const file = await shelf.files.open(shelf.layout.upload(id));
+  const path = shelf.layout.upload(id);
+  if ((await shelf.files.size(path)) === undefined) return;
+  const file = await shelf.files.open(path);
   try {
     const chunk = new Uint8Array(CHUNK_BYTES);
     while (verifier.received < size) {

@@ -91,7 +91,7 @@ export function createUploader(shelf: Shelf, processes: Processes, newId: () => 
     const { id } = taken;
     try {
       await replay(shelf, id, offset, verifier);
-      // A power loss may have taken the end of what came.
+      // What came may have been lost, or its end.
       if (verifier.received !== offset) throw offsetMismatch(incoming, offset, 0);
       return new DiskUpload(
         shelf,
