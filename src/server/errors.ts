@@ -9,7 +9,7 @@ import { callKey } from "./call.ts";
 import { requestIdKey } from "./context.ts";
 
 /** The domain of every ErrorInfo of this server. */
-export const ERROR_DOMAIN = "descry";
+const ERROR_DOMAIN = "descry";
 
 /** The call in which an error came up. */
 export interface ErrorContext {

@@ -48,10 +48,10 @@ const MINUTE = 60 * SECOND;
  * more than a 1 Gbit/s link; Node's default of 64 KiB is 3 MiB/s. It is also what a sender can park in our memory while
  * the store is slow, so no larger than needed.
  */
-export const STREAM_WINDOW_BYTES: number = 4 * MiB;
+const STREAM_WINDOW_BYTES = 4 * MiB;
 
 /** The window of a connection: four streams at full speed, and the most one connection can park in memory. */
-export const CONNECTION_WINDOW_BYTES: number = 16 * MiB;
+const CONNECTION_WINDOW_BYTES = 16 * MiB;
 
 export const defaultLimits: ServerLimits = {
   // Headers are one packet or two. Clients that open a connection in advance open another after this.
