@@ -72,11 +72,14 @@ export function createHandler(options: HandlerOptions): (door: Door) => HttpHand
     if (target === undefined) return refuse(exchange, badTarget);
     if (front(exchange, target, door.hosts)) return;
     if (handler === undefined) return refuse(exchange, unknownPath(target.path));
-    void serve(handler, exchange, awaited, limits);
+    serve(handler, exchange, awaited, limits).catch((error: unknown) => {
+      call.fault ??= error;
+      cut(exchange);
+    });
   };
 }
 
-/** Runs one call; never rejects. */
+/** Runs one call. */
 async function serve(
   handler: UniversalHandler,
   exchange: Exchange,
