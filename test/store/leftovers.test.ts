@@ -18,11 +18,11 @@ it("is an OCI image layout that only its owner reads", async () => {
   const blob = blobOf("laid out");
   await push(store, "layout", blob);
   await store.close();
-  const { marker, blob: pathOf } = createLayout(join(scratch.path, "not", "there", "yet"));
+  const layout = createLayout(join(scratch.path, "not", "there", "yet"));
   // image-spec, image-layout.md, "oci-layout file".
-  expect(JSON.parse(await readFile(marker, "utf8"))).toEqual({ imageLayoutVersion: "1.0.0" });
-  expect(await readFile(pathOf(blob.digest), "utf8")).toBe("laid out");
-  expect((await stat(pathOf(blob.digest))).mode & 0o777).toBe(0o600);
+  expect(JSON.parse(await readFile(layout.marker, "utf8"))).toEqual({ imageLayoutVersion: "1.0.0" });
+  expect(await readFile(layout.blob(blob.digest), "utf8")).toBe("laid out");
+  expect((await stat(layout.blob(blob.digest))).mode & 0o777).toBe(0o600);
   expect((await stat(join(scratch.path, "not"))).mode & 0o777).toBe(0o700);
 });
 
