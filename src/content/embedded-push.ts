@@ -1,10 +1,20 @@
-import { type ContentKind, type Descriptor } from "../oci/descriptor.ts";
+import type { ContentKind, Descriptor } from "../oci/descriptor.ts";
+import { algorithmOf } from "../oci/digest.ts";
 import { DescryError } from "../oci/errors.ts";
 import { MAX_MANIFEST_BYTES, type Manifest, parseManifest } from "../oci/manifest.ts";
 import { isManifest } from "../oci/media-type.ts";
-import { type Incoming, type Store, type TagWrite, UNREFERENCED_GRACE_MS, type Upload } from "../store/store.ts";
+import { verifyBytes } from "../oci/verifier.ts";
+import {
+  type Incoming,
+  type Store,
+  type Stored,
+  type TagWrite,
+  UNREFERENCED_GRACE_MS,
+  type Upload,
+} from "../store/store.ts";
 import { createKeyedQueue } from "./queue.ts";
-import type { Call, Pusher, PushTarget, Receipt } from "./registry.ts";
+import type { Call, Presence, Pusher, PushTarget, Receipt } from "./registry.ts";
+import { subjectOf } from "./subject.ts";
 
 /** How long content that PreparePush found or mounted stays, at least: as long as content just pushed. */
 const PREPARE_HOLD_MS: number = UNREFERENCED_GRACE_MS;
@@ -14,24 +24,24 @@ export function createEmbeddedPusher(store: Store, clock: () => number): Pusher 
   const queue = createKeyedQueue();
   return {
     prepare: async (repository, descriptors, mountFrom, { caller }) => {
+      const { path } = repository;
+      const sources = mountFrom.map((from) => from.path);
       const heldUntil = clock() + PREPARE_HOLD_MS;
-      const states = [];
+      const digests = descriptors.map(({ digest }) => digest);
+      // First held, then looked for: what is found cannot be collected in between. What is mounted has its own grace.
+      await store.hold(path, digests, heldUntil);
+      const states: Presence[] = [];
       for (const descriptor of descriptors) {
-        const { digest } = descriptor;
-        const incoming = incomingOf(repository.path, descriptor, caller.name);
-        if (await isThere(repository.path, descriptor)) states.push({ digest, presence: "present" as const });
-        else if (
-          await mount(
-            repository.path,
-            descriptor,
-            mountFrom.map(({ path }) => path),
-          )
-        )
-          states.push({ digest, presence: "mounted" as const });
-        else states.push({ digest, presence: "missing" as const, offset: await store.resumable(incoming) });
+        const { digest, mediaType } = descriptor;
+        if (await isThere(path, descriptor)) states.push({ digest, presence: "present" });
+        else if (await mount(path, descriptor, sources)) states.push({ digest, presence: "mounted" });
+        // A manifest is sent whole.
+        else if (isManifest(mediaType)) states.push({ digest, presence: "missing", offset: 0 });
+        else {
+          const offset = await store.resumable(incomingOf(path, descriptor, caller.name));
+          states.push({ digest, presence: "missing", offset });
+        }
       }
-      const here = states.filter(({ presence }) => presence !== "missing").map(({ digest }) => digest);
-      await store.hold(repository.path, here, heldUntil);
       return { states, heldUntil };
     },
     push: (target, source, call) => {
@@ -57,6 +67,8 @@ export function createEmbeddedPusher(store: Store, clock: () => number): Pusher 
 
   async function pushOne(target: PushTarget, source: AsyncIterable<Uint8Array>, call: Call): Promise<Receipt> {
     const { reference, descriptor, kind } = target;
+    // Before a byte is read.
+    algorithmOf(descriptor.digest);
     const there = await store.find(reference.path, descriptor.digest, kind);
     if (there !== undefined && !there.corrupt && there.size !== descriptor.size)
       throw new DescryError("SIZE_MISMATCH", `${descriptor.digest} has ${there.size} bytes, not ${descriptor.size}`, {
@@ -64,28 +76,37 @@ export function createEmbeddedPusher(store: Store, clock: () => number): Pusher 
         metadata: { size: String(there.size) },
       });
     // A manifest pushed under another media type is another way to read it, and is written.
-    const settled = there !== undefined && !there.corrupt && isSame(kind, there.mediaType, descriptor.mediaType);
-    if (settled) return await existed(target);
+    if (there !== undefined && !there.corrupt && isSame(kind, there.mediaType, descriptor.mediaType))
+      return await existed(target, there);
     return kind === "manifest" ? await pushManifest(target, source, call) : await pushBlob(target, source, call);
   }
 
-  async function existed(target: PushTarget): Promise<Receipt> {
-    const { reference, descriptor } = target;
+  async function existed(target: PushTarget, there: Stored): Promise<Receipt> {
+    const { reference } = target;
+    const { digest, size, mediaType } = there;
+    const subject = await subjectOf(store, there);
+    const what = { reference, descriptor: { mediaType, digest, size }, ...(subject === undefined ? {} : { subject }) };
     const tag = tagOf(target);
-    if (tag === undefined) return { reference, descriptor, outcome: "existed" };
-    const { previous } = await store.setTag(reference.path, tag, descriptor.digest);
+    if (tag === undefined) return { ...what, outcome: "existed" };
+    const { previous } = await store.setTag(reference.path, tag, digest);
     return {
-      reference,
-      descriptor,
-      outcome: previous === descriptor.digest ? "existed" : "created",
+      ...what,
+      outcome: previous === digest ? "existed" : "created",
       ...(previous === undefined ? {} : { previous }),
       ...checkOf(target),
     };
   }
 
   async function pushManifest(target: PushTarget, source: AsyncIterable<Uint8Array>, call: Call): Promise<Receipt> {
-    const { reference, descriptor } = target;
+    const { reference, descriptor, offset } = target;
+    if (offset > 0)
+      throw new DescryError("OFFSET_MISMATCH", `a manifest is sent whole, not from byte ${offset}`, {
+        digest: descriptor.digest,
+        metadata: { offset: "0" },
+      });
     const bytes = await collect(source, descriptor);
+    // Before its shape is judged: bytes that got broken on the way are no bad manifest.
+    verifyBytes(bytes, descriptor, "invalid_argument");
     const manifest: Manifest = parseManifest(bytes, descriptor.mediaType);
     const upload = await store.upload(incomingOf(reference.path, descriptor, call.caller.name), 0);
     await takeAll(upload, bytes);
@@ -110,7 +131,11 @@ export function createEmbeddedPusher(store: Store, clock: () => number): Pusher 
 }
 
 /** Writes what comes. A source that fails or ends early is an interruption; what the store refuses is no use to keep. */
-async function takeStream(upload: Upload, source: AsyncIterable<Uint8Array>, { size }: Descriptor): Promise<void> {
+async function takeStream(
+  upload: Upload,
+  source: AsyncIterable<Uint8Array>,
+  { digest, size }: Descriptor,
+): Promise<void> {
   const iterator = source[Symbol.asyncIterator]();
   const next = async (): Promise<IteratorResult<Uint8Array>> => {
     try {
@@ -120,11 +145,16 @@ async function takeStream(upload: Upload, source: AsyncIterable<Uint8Array>, { s
       throw error;
     }
   };
-  for (let step = await next(); step.done !== true; step = await next()) await takeAll(upload, step.value);
+  try {
+    for (let step = await next(); step.done !== true; step = await next()) await takeAll(upload, step.value);
+  } finally {
+    await iterator.return?.();
+  }
   if (upload.offset === size) return;
   const { offset } = upload;
   await upload.park();
   throw new DescryError("SIZE_MISMATCH", `${offset} of ${size} bytes came; go on from there`, {
+    digest,
     metadata: { size: String(size), offset: String(offset) },
   });
 }

@@ -1,9 +1,18 @@
 import { DescryError } from "../oci/errors.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { type Reference, formatReference, repositoryOf, withDefaultTag } from "../oci/reference.ts";
-import type { Condition, Store, Stored, TagWrite } from "../store/store.ts";
+import type { Condition, Referrer, Store, Stored, TagWrite } from "../store/store.ts";
 import { createEmbeddedPusher } from "./embedded-push.ts";
 import type { Freshness, Registry } from "./registry.ts";
+import { subjectOf } from "./subject.ts";
+
+/**
+ * Manifests, in bytes, after which a page of referrers ends early: annotations are most of a manifest at worst, and a
+ * thousand of 4 MiB each must not come into memory together.
+ */
+const REFERRERS_BYTES: number = 8 * 1024 * 1024;
+/** Referrers asked of the store at a time: as many more may come into memory as one such batch holds. */
+const REFERRERS_BATCH = 8;
 
 /** The registry descry.local, kept in a store. `clock` gives milliseconds since 1970. */
 export function createEmbeddedRegistry(store: Store, clock: () => number): Registry {
@@ -44,15 +53,17 @@ export function createEmbeddedRegistry(store: Store, clock: () => number): Regis
     setTag: async (reference, digest, condition) => {
       const { tag } = reference;
       if (tag === undefined) throw new Error(`setTag without a tag: ${formatReference(reference)}`);
-      await requireRepository(reference);
-      const { previous } = await store.setTag(reference.path, tagWrite(tag, condition), digest);
-      const stored = await locate({ host: reference.host, path: reference.path, digest });
+      const { host, path } = reference;
+      const stored = (await store.find(path, digest, "manifest")) ?? (await unknown({ host, path, digest }));
+      const subject = await subjectOf(store, stored);
+      const { previous } = await store.setTag(path, tagWrite(tag, condition), digest);
       return {
         reference,
         descriptor: descriptorOf(stored),
         outcome: previous === digest ? "existed" : "created",
         ...(previous === undefined ? {} : { previous }),
         ...(condition === undefined ? {} : { check: "atomic" }),
+        ...(subject === undefined ? {} : { subject }),
       };
     },
     listTags: async ({ repository, after, limit, prefix, omitDigestTags }) => {
@@ -62,8 +73,19 @@ export function createEmbeddedRegistry(store: Store, clock: () => number): Regis
     },
     listReferrers: async ({ reference, after, limit, artifactTypes }) => {
       const subject = reference.digest ?? (await locate(withDefaultTag(reference))).digest;
-      const items = await store.listReferrers(reference.path, subject, { after, limit: limit + 1, artifactTypes });
-      return { ...page(items, limit, ({ digest }) => digest), subject, freshness: listFreshness() };
+      const items: Referrer[] = [];
+      let bytes = 0;
+      for (let last = after; items.length <= limit && bytes <= REFERRERS_BYTES; last = items.at(-1)?.digest ?? last) {
+        const asked = Math.min(REFERRERS_BATCH, limit + 1 - items.length);
+        const batch = await store.listReferrers(reference.path, subject, { after: last, limit: asked, artifactTypes });
+        items.push(...batch);
+        bytes = batch.reduce((sum, { size }) => sum + size, bytes);
+        if (batch.length < asked) return { items, subject, freshness: listFreshness() };
+      }
+      // There may be more, even if the page is not full.
+      const shown = items.slice(0, limit);
+      const end = shown.at(-1);
+      return { items: shown, ...(end && { next: end.digest }), subject, freshness: listFreshness() };
     },
     remove: async ({ reference, kind, condition, dryRun }) => {
       const { path, tag, digest } = reference;

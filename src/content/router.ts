@@ -3,6 +3,7 @@ import { quote } from "../oci/digest.ts";
 import { DescryError } from "../oci/errors.ts";
 import { EMBEDDED_HOST, formatReference, type Reference, repositoryOf } from "../oci/reference.ts";
 import type { Condition } from "../store/store.ts";
+import { amend } from "./amend.ts";
 import type { Caller, Verb } from "./caller.ts";
 import type { Call, Receipt, Registry } from "./registry.ts";
 
@@ -66,20 +67,37 @@ async function copy(content: Content, wanted: CopyWanted, call: Call): Promise<R
   // Asked first, so that a caller who may not write learns nothing of the source.
   demand(call.caller, "push", target);
   const digest = wanted.descriptor?.digest;
-  const fetched = await content.fetch(
-    { reference: source, ...(digest === undefined ? {} : { digest }), offset: 0, asked: { onlyCached: false } },
-    call,
+  const asked = { onlyCached: false };
+  const fetched = await atSide(
+    "source",
+    content.fetch({ reference: source, ...(digest === undefined ? {} : { digest }), offset: 0, asked }, call),
   );
+  const { size } = fetched.descriptor;
+  if (wanted.descriptor !== undefined && wanted.descriptor.size !== size)
+    throw new DescryError(
+      "SIZE_MISMATCH",
+      `${fetched.descriptor.digest} has ${size} bytes, not ${wanted.descriptor.size}`,
+      { digest: fetched.descriptor.digest, side: "source", metadata: { size: String(size) } },
+    );
   const descriptor = { ...fetched.descriptor, mediaType: wanted.descriptor?.mediaType || fetched.descriptor.mediaType };
   const kind = wanted.kind(descriptor);
   if (kind === "blob" && source.host === target.host) {
-    const { states } = await content.prepare(target, [descriptor], [source], call);
+    const { states } = await atSide("target", content.prepare(target, [descriptor], [source], call));
     const presence = states[0]?.presence;
     if (presence === "present") return { reference: target, descriptor, outcome: "existed" };
     if (presence === "mounted") return { reference: target, descriptor, outcome: "mounted" };
   }
   const to = { reference: target, descriptor, kind, offset: 0, ...(condition === undefined ? {} : { condition }) };
-  return await content.push(to, bytesOf(fetched.open), call);
+  return await atSide("target", content.push(to, bytesOf(fetched.open), call));
+}
+
+/** Waits for one side's part of a copy, so that its errors tell which side that was. */
+async function atSide<T>(side: "source" | "target", work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw error instanceof DescryError && error.side === undefined ? amend(error, { side }) : error;
+  }
 }
 
 async function* bytesOf(open: () => Promise<AsyncIterable<Uint8Array>>): AsyncGenerator<Uint8Array> {

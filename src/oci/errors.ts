@@ -114,8 +114,8 @@ export class DescryError extends Error {
   readonly code: Code;
   readonly op: string | undefined;
   readonly ref: string | undefined;
-  readonly digest: string | undefined;
-  readonly side: string | undefined;
+  readonly digest: ErrorOptions["digest"] | undefined;
+  readonly side: ErrorOptions["side"] | undefined;
   readonly metadata: Readonly<Record<string, string>>;
   readonly violations: readonly FieldViolation[];
   readonly retryAfter: number | undefined;

@@ -1,24 +1,47 @@
 import { type Duration, durationMs } from "@bufbuild/protobuf/wkt";
-import { type ContentDescriptor, ContentKind, type TagCondition } from "../gen/descry/v1/types_pb.ts";
+import { type ContentDescriptor, ContentKind, type Platform, type TagCondition } from "../gen/descry/v1/types_pb.ts";
 import type { ContentKind as Kind, Descriptor } from "../oci/descriptor.ts";
-import { type Digest, digestProblem, quote } from "../oci/digest.ts";
+import { type Digest, digestProblem, isDigest, quote } from "../oci/digest.ts";
 import { DescryError, type FieldViolation } from "../oci/errors.ts";
 import { isManifest, isMediaType } from "../oci/media-type.ts";
 import { formatReference, isTag, parseReference, parseRepository, type Reference } from "../oci/reference.ts";
 import type { Condition } from "../store/store.ts";
 
+/** Most urls of a descriptor: nobody lists more mirrors of one foreign layer. */
+export const MAX_URLS = 16;
+/** Longest artifact type, in bytes: that of a media type (RFC 6838 §4.2 with both sides full). */
+export const MAX_ARTIFACT_TYPE_BYTES = 255;
+/** Longest name in a platform, in bytes: GOOS, GOARCH and a Windows version are far shorter. */
+const MAX_PLATFORM_BYTES = 64;
+/** Most OS features of a platform; one is known, win32k. */
+const MAX_OS_FEATURES = 32;
+
+/** What a field that cannot be read stands for until `done`: other fields are not held against it. */
+const UNREAD_REFERENCE: Reference = { host: "", path: "" };
+const UNREAD_DIGEST: Digest = "sha256:";
+
 /**
  * Reads a request's fields against the limits written in the contract, and gathers what is wrong with all of them:
  * the caller is told once. A getter that found a violation answers a stand-in; `done` throws before it is used.
+ * `prefix` is the path of the message within the request: `header.`.
  */
 export class FieldReader {
   readonly #violations: FieldViolation[] = [];
   /** The one error that is more than a violation, such as NOT_A_REFERENCE. */
   #special: DescryError | undefined;
+  readonly #prefix: string;
 
-  /** Notes that a field breaks a rule. */
+  constructor(prefix = "") {
+    this.#prefix = prefix;
+  }
+
+  /** Notes that a field breaks a rule; of several rules of one field the first is told. */
   violate(field: string, description: string): void {
-    this.#violations.push({ field, description });
+    this.#note({ field: this.#prefix + field, description });
+  }
+
+  #note(violation: FieldViolation): void {
+    if (!this.#violations.some(({ field }) => field === violation.field)) this.#violations.push(violation);
   }
 
   /** Throws what was found. */
@@ -30,11 +53,11 @@ export class FieldReader {
   }
 
   reference(field: string, text: string): Reference {
-    return this.#parse(() => parseReference(text, field));
+    return this.#parse(() => parseReference(text, this.#prefix + field));
   }
 
   repository(field: string, text: string): Reference {
-    return this.#parse(() => parseRepository(text, field));
+    return this.#parse(() => parseRepository(text, this.#prefix + field));
   }
 
   /** A digest; undefined where the field is empty. */
@@ -49,7 +72,7 @@ export class FieldReader {
   requiredDigest(field: string, text: string): Digest {
     const digest = this.digest(field, text);
     if (digest === undefined) this.violate(field, "is required");
-    return digest ?? "sha256:";
+    return digest ?? UNREAD_DIGEST;
   }
 
   /** A media type; undefined where the field is empty. */
@@ -84,22 +107,31 @@ export class FieldReader {
   /** Milliseconds; undefined where the field is not set. */
   duration(field: string, value: Duration | undefined): number | undefined {
     if (value === undefined) return undefined;
-    const ms = durationMs(value);
-    if (ms < 0) this.violate(field, "is negative");
-    return ms;
+    // Either part tells: less than a millisecond below zero would be rounded away.
+    if (value.seconds < 0n || value.nanos < 0) this.violate(field, "is negative");
+    return durationMs(value);
   }
 
   /** A descriptor about to be written: media type, digest and size count. */
   descriptor(field: string, value: ContentDescriptor | undefined): Descriptor {
     if (value === undefined) {
       this.violate(field, "is required");
-      return { mediaType: "", digest: "sha256:", size: 0 };
+      return { mediaType: "", digest: UNREAD_DIGEST, size: 0 };
     }
+    this.text(`${field}.artifact_type`, value.artifactType, MAX_ARTIFACT_TYPE_BYTES);
+    this.count(`${field}.urls`, value.urls, MAX_URLS);
+    if (value.platform !== undefined) this.#platform(`${field}.platform`, value.platform);
     return {
       mediaType: this.mediaType(`${field}.media_type`, value.mediaType) ?? "",
       digest: this.requiredDigest(`${field}.digest`, value.digest),
       size: this.bytes(`${field}.size`, value.size),
     };
+  }
+
+  #platform(field: string, { os, architecture, variant, osVersion, osFeatures }: Platform): void {
+    const names = { os, architecture, variant, os_version: osVersion };
+    for (const [name, value] of Object.entries(names)) this.text(`${field}.${name}`, value, MAX_PLATFORM_BYTES);
+    this.count(`${field}.os_features`, osFeatures, MAX_OS_FEATURES);
   }
 
   /** The kind that was asked for, else `fallback`. */
@@ -113,10 +145,19 @@ export class FieldReader {
   /** A condition on the reference's tag; a reference without one can have none. */
   condition(field: string, value: TagCondition | undefined, reference: Reference): Condition | undefined {
     if (value === undefined) return undefined;
-    if (reference.tag === undefined) this.violate(field, "is for a reference with a tag only");
+    if (reference.tag === undefined && reference !== UNREAD_REFERENCE)
+      this.violate(field, "is for a reference with a tag only");
     const digest = this.digest(`${field}.digest`, value.digest);
     if ((digest !== undefined) === value.absent) this.violate(field, "gives exactly one of digest and absent");
     return digest === undefined ? "absent" : { digest };
+  }
+
+  /** Where something is written to: `repository`, `repository:tag` or `repository@digest`. */
+  targetReference(field: string, text: string): Reference {
+    const reference = this.reference(field, text);
+    if (reference.tag !== undefined && reference.digest !== undefined)
+      this.violate(field, `${quote(text)} has a tag and a digest; give one, or none`);
+    return reference;
   }
 
   /** The kind of what is written to `reference`; a tag goes on a manifest only, a digest must be the content's. */
@@ -129,8 +170,9 @@ export class FieldReader {
       );
     if (written === "manifest" && descriptor.mediaType === "")
       this.violate("desc.media_type", "is required for a manifest");
-    if (reference.digest !== undefined && reference.digest !== descriptor.digest)
-      this.violate(field, `has digest ${reference.digest}, but the content's is ${descriptor.digest}`);
+    const { digest } = descriptor;
+    if (reference.digest !== undefined && isDigest(digest) && reference.digest !== digest)
+      this.violate(field, `has digest ${reference.digest}, but the content's is ${digest}`);
     return written;
   }
 
@@ -144,9 +186,9 @@ export class FieldReader {
       return parse();
     } catch (error) {
       if (!(error instanceof DescryError)) throw error;
-      this.#violations.push(...error.violations);
+      for (const violation of error.violations) this.#note(violation);
       if (error.reason !== "FIELD_INVALID") this.#special = error;
-      return { host: "", path: "" };
+      return UNREAD_REFERENCE;
     }
   }
 }

@@ -10,12 +10,15 @@ const REVALIDATE = "max-age=0, must-revalidate";
 /** What answers may depend on besides the URL; Accept-Encoding is the handler's business. */
 const VARY = "Authorization, X-Registry-Auth, X-Registry-Config";
 
-/** Tells HTTP caches what an answer to a Connect GET is good for. The ETag is weak: freshness differs between equal answers. */
-export function setCaching(context: HandlerContext, digest: Digest, immutable: boolean): void {
+/**
+ * Tells HTTP caches what an answer to a Connect GET is good for. The ETag is weak: freshness differs between equal
+ * answers. A list has no digest, hence none.
+ */
+export function setCaching(context: HandlerContext, digest?: Digest, immutable = false): void {
   if (context.requestMethod !== "GET") return;
   const { requestHeader: asked, responseHeader: header, values } = context;
   const anonymous = values.get(callerKey).anonymous && !asked.has("X-Registry-Auth") && !asked.has("X-Registry-Config");
-  header.set("ETag", `W/"${digest}"`);
+  if (digest !== undefined) header.set("ETag", `W/"${digest}"`);
   header.set("Cache-Control", `${anonymous ? "" : "private, "}${immutable ? IMMUTABLE : REVALIDATE}`);
   header.set("Vary", VARY);
 }

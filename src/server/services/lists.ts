@@ -10,7 +10,8 @@ import {
   ReferrersSource,
 } from "../../gen/descry/v1/content_service_pb.ts";
 import { formatReference, MAX_TAG_BYTES, repositoryOf } from "../../oci/reference.ts";
-import { FieldReader } from "../validate.ts";
+import { FieldReader, MAX_ARTIFACT_TYPE_BYTES } from "../validate.ts";
+import { setCaching } from "./caching.ts";
 import { callOf } from "./call.ts";
 import { decodePageToken, encodePageToken } from "./page-token.ts";
 import { descriptorToWire, freshnessToWire } from "./values.ts";
@@ -28,8 +29,8 @@ const MAX_PAGE_TOKEN_BYTES = 2048;
  * 3 MiB that the contract promises, so that clients keep gRPC's default limit of 4 MiB.
  */
 const PAGE_BYTES: number = 2.5 * 1024 * 1024;
-/** Annotations of one referrer above this are left out of the list; its manifest has them. */
-const MAX_ANNOTATION_BYTES: number = 1024 * 1024;
+/** Most bytes of one referrer's annotations as JSON: a page has room for them, and for the rest of the descriptor. */
+const MAX_ANNOTATION_BYTES: number = PAGE_BYTES - 2048;
 
 export async function listTags(
   content: TagKeeper,
@@ -51,6 +52,7 @@ export async function listTags(
   const tags = page.items.map(({ name, digest }) => ({ name, digest, observedAt }));
   const fitting = fit(tags, ({ name, digest }) => name.length + digest.length + TAG_ENTRY_BYTES);
   const next = fitting.length < tags.length ? fitting.at(-1)?.name : page.next;
+  setCaching(context);
   return {
     tags: fitting,
     nextPageToken: next === undefined ? "" : encodePageToken(query, next),
@@ -71,7 +73,7 @@ export async function listReferrers(
   fields.count("artifact_types", request.artifactTypes, MAX_ARTIFACT_TYPES);
   const artifactTypes = request.artifactTypes.map((type, i) => {
     if (type === "") fields.violate(`artifact_types[${i}]`, "is empty");
-    return fields.mediaType(`artifact_types[${i}]`, type) ?? "";
+    return fields.text(`artifact_types[${i}]`, type, MAX_ARTIFACT_TYPE_BYTES);
   });
   const limit = fields.pageSize("page_size", request.pageSize, DEFAULT_REFERRERS, MAX_REFERRERS);
   const token = fields.text("page_token", request.pageToken, MAX_PAGE_TOKEN_BYTES);
@@ -82,11 +84,13 @@ export async function listReferrers(
   const page = await content.listReferrers({ reference, artifactTypes, after, limit }, callOf(context));
   const referrers = page.items.map((referrer) => {
     const wire = descriptorToWire(referrer);
-    if (JSON.stringify(referrer.annotations ?? {}).length > MAX_ANNOTATION_BYTES) delete wire.annotations;
+    // What fills an answer alone cannot be told in a list; the manifest itself has it.
+    if (jsonBytes(wire.annotations ?? {}) > MAX_ANNOTATION_BYTES) delete wire.annotations;
     return wire;
   });
-  const fitting = fit(referrers, (wire) => JSON.stringify({ ...wire, size: String(wire.size) }).length);
+  const fitting = fit(referrers, (wire) => jsonBytes({ ...wire, size: String(wire.size) }));
   const next = fitting.length < referrers.length ? fitting.at(-1)?.digest : page.next;
+  setCaching(context);
   return {
     referrers: fitting,
     nextPageToken: next === undefined ? "" : encodePageToken(query, next),
@@ -94,6 +98,11 @@ export async function listReferrers(
     source: ReferrersSource.API,
     freshness: freshnessToWire(page.freshness),
   };
+}
+
+/** Bytes of a value as JSON, not characters: an annotation may be in any script. */
+function jsonBytes(value: object): number {
+  return Buffer.byteLength(JSON.stringify(value));
 }
 
 /** The entries from the first that fit a page together; never none. */

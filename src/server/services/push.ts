@@ -1,4 +1,5 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext } from "@connectrpc/connect";
 import type { Pusher, PushTarget } from "../../content/registry.ts";
 import {
@@ -13,8 +14,8 @@ import {
 } from "../../gen/descry/v1/content_service_pb.ts";
 import { DescryError } from "../../oci/errors.ts";
 import { MAX_MANIFEST_BYTES } from "../../oci/manifest.ts";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { FieldReader } from "../validate.ts";
+import { blaming } from "./blame.ts";
 import { callOf } from "./call.ts";
 import { receiptToWire } from "./values.ts";
 
@@ -75,7 +76,8 @@ export async function push(
       metadata: { size: String(size) },
       violations: [{ field: "data", description: `has ${data.byteLength} bytes instead of ${size}` }],
     });
-  return { receipt: receiptToWire(await content.push(target, once(data), callOf(context))) };
+  const receipt = await blaming(pushFields, content.push(target, once(data), callOf(context)));
+  return { receipt: receiptToWire(receipt) };
 }
 
 export async function pushStream(
@@ -88,20 +90,33 @@ export async function pushStream(
   if (first.done === true || first.value.part.case !== "header")
     throw DescryError.field("header", "is missing: the first message says what comes");
   const header = first.value.part.value;
-  const fields = new FieldReader();
+  const fields = new FieldReader("header.");
   const target = targetOf(fields, header, header.offset);
-  if (target.kind === "manifest" && target.offset > 0) fields.violate("header.offset", "is 0 for a manifest");
   fields.done();
-  return { receipt: receiptToWire(await content.push(target, dataOf(iterator), callOf(context))) };
+  const receipt = await blaming(streamFields, content.push(target, dataOf(iterator), callOf(context)));
+  return { receipt: receiptToWire(receipt) };
 }
 
+/** The fields to blame where content is not what its descriptor says. */
+const pushFields = {
+  DIGEST_UNSUPPORTED: "desc.digest",
+  DIGEST_MISMATCH: "desc.digest",
+  SIZE_MISMATCH: "desc.size",
+  MANIFEST_INVALID: "data",
+} as const;
+const streamFields = {
+  DIGEST_UNSUPPORTED: "header.desc.digest",
+  DIGEST_MISMATCH: "header.desc.digest",
+  SIZE_MISMATCH: "header.desc.size",
+  MANIFEST_INVALID: "data",
+} as const;
+
 function targetOf(fields: FieldReader, request: PushRequest | PushHeader, from: bigint): PushTarget {
-  const reference = fields.reference("ref", request.ref);
+  const reference = fields.targetReference("ref", request.ref);
   const descriptor = fields.descriptor("desc", request.desc);
   const kind = fields.target(request.kind, reference, descriptor);
   const condition = fields.condition("if_current", request.ifCurrent, reference);
   const offset = fields.bytes("offset", from);
-  if (offset > descriptor.size) fields.violate("offset", `is ${offset}, beyond desc.size ${descriptor.size}`);
   return { reference, descriptor, kind, offset, ...(condition === undefined ? {} : { condition }) };
 }
 

@@ -14,19 +14,17 @@ import { DescryError } from "../../oci/errors.ts";
 import { formatReference, pinnedReference } from "../../oci/reference.ts";
 import { MAX_MANIFEST_BYTES } from "../../oci/manifest.ts";
 import { spliceKey } from "../splice.ts";
-import { FieldReader } from "../validate.ts";
+import { FieldReader, MAX_URLS } from "../validate.ts";
 import { setCaching } from "./caching.ts";
 import { callOf } from "./call.ts";
 import { descriptorToWire, freshnessToWire } from "./values.ts";
 
 /** Most bytes of one Fetch answer: a manifest of the largest size. */
 export const MAX_FETCH_BYTES: number = MAX_MANIFEST_BYTES;
-/** Most urls of a descriptor. */
-const MAX_URLS = 16;
 /** Stands for bytes that pass the encoder by. */
 const nothing = new Uint8Array();
 /** Longest pin ID: `sha256:` and 64 hex digits. */
-const MAX_PIN_ID_BYTES = 71;
+export const MAX_PIN_ID_BYTES = 71;
 
 export async function resolve(
   content: Resolver,

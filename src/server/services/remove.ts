@@ -22,8 +22,8 @@ export async function remove(
   const fields = new FieldReader();
   const reference = fields.reference("ref", request.ref);
   const kind = fields.kind("kind", request.kind, "manifest");
-  fields.done();
   const condition = fields.condition("if_current", request.ifCurrent, reference);
+  // A reference that cannot be read has been told of: the first violation of a field counts.
   if ((reference.tag === undefined) === (reference.digest === undefined))
     fields.violate("ref", "is repository:tag or repository@digest, and not both: say which is to go");
   fields.done();

@@ -15,8 +15,9 @@ export async function setTag(
   const reference = fields.reference("ref", request.ref);
   const digest = fields.requiredDigest("digest", request.digest);
   const condition = fields.condition("if_current", request.ifCurrent, reference);
-  fields.done();
-  if (reference.tag === undefined || reference.digest !== undefined) fields.violate("ref", "is repository:tag");
+  // A reference that cannot be read has been told of: the first violation of a field counts.
+  if (reference.tag === undefined || reference.digest !== undefined)
+    fields.violate("ref", "is repository:tag, without a digest");
   fields.done();
   return { receipt: receiptToWire(await content.setTag(reference, digest, condition, callOf(context))) };
 }
