@@ -7,10 +7,11 @@ import { cycles, type Edge, type Graph, reachable, readGraph, root } from "./lay
 const rooms: Readonly<Record<string, Readonly<Record<string, "all" | "types">>>> = {
   oci: {},
   gen: {},
+  wire: {},
   store: { oci: "all" },
   content: { oci: "all", store: "all" },
-  server: { oci: "all", gen: "all", content: "all", store: "types" },
-  sdk: { oci: "all", gen: "all" },
+  server: { oci: "all", gen: "all", wire: "all", content: "all", store: "types" },
+  sdk: { oci: "all", gen: "all", wire: "all" },
   config: { oci: "all", content: "all" },
   cli: { oci: "all", sdk: "all", config: "all" },
   "main.ts": { cli: "all" },

@@ -11,6 +11,7 @@ import type { CallOptions, Resume } from "./options.ts";
 export interface Context {
   readonly wire: Client<typeof ContentService>;
   readonly streamsRequests: boolean;
+  readonly splices: boolean;
   readonly headers: Headers;
   readonly timeoutMs: number | undefined;
   readonly signal: AbortSignal | undefined;

@@ -65,7 +65,7 @@ export interface Descry {
 export function createDescry(options: DescryOptions): Descry {
   const channel: Channel =
     "transport" in options
-      ? { transport: options.transport, streamsRequests: true, close: () => undefined }
+      ? { transport: options.transport, streamsRequests: true, splices: false, close: () => undefined }
       : openChannel(options.baseUrl);
   return descryOver(channel, options);
 }
@@ -75,6 +75,7 @@ export function descryOver(channel: Channel, options: ClientOptions, clock: Cloc
   const context: Context = {
     wire: createClient(ContentService, channel.transport),
     streamsRequests: channel.streamsRequests,
+    splices: channel.splices,
     headers: clientHeaders(options),
     timeoutMs: options.timeoutMs,
     signal: options.signal,

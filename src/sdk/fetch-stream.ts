@@ -1,7 +1,10 @@
+import { createContextValues } from "@connectrpc/connect";
 import type { FetchHeader, FetchStreamResponse } from "../gen/descry/v1/content_service_pb.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { DescryError } from "../oci/errors.ts";
 import { Verifier } from "../oci/verifier.ts";
+import { incomingKey } from "../wire/keys.ts";
+import { UnsplicedBody } from "../wire/unsplice.ts";
 import { type Call, type Context, startCall } from "./call.ts";
 import { checkIdentity, type ContentOptions, contentRequest, type Wanted, wantedOf } from "./content-request.ts";
 import type { TransferOptions } from "./options.ts";
@@ -40,7 +43,11 @@ export async function fetchStream(
   }
 }
 
-type Messages = AsyncIterator<FetchStreamResponse>;
+interface Messages {
+  readonly decoded: AsyncIterator<FetchStreamResponse>;
+  /** The data of messages that were decoded without. */
+  readonly bytes: UnsplicedBody;
+}
 
 /** Sends the request and reads the header. */
 async function openStream(
@@ -51,11 +58,14 @@ async function openStream(
   { offset, length }: Pick<Wanted, "offset" | "length">,
 ): Promise<{ readonly header: FetchHeader; readonly messages: Messages }> {
   const request = { ...contentRequest(ref, options), offset: BigInt(offset), length: BigInt(length) };
-  const messages = context.wire.fetchStream(request, call.request())[Symbol.asyncIterator]();
-  const first = await messages.next();
+  const bytes = new UnsplicedBody();
+  bytes.want();
+  const contextValues = createContextValues().set(incomingKey, bytes);
+  const decoded = context.wire.fetchStream(request, { ...call.request(), contextValues })[Symbol.asyncIterator]();
+  const first = await decoded.next();
   if (first.done === true || first.value.part.case !== "header") return broken("a stream without a header");
   if (sizeFromWire(first.value.offset) !== offset) broken(`offset ${first.value.offset} instead of ${offset}`);
-  return { header: first.value.part.value, messages };
+  return { header: first.value.part.value, messages: { decoded, bytes } };
 }
 
 interface Stream {
@@ -77,6 +87,8 @@ class StreamReader {
   readonly #end: number;
   #position: number;
   #messages: Messages;
+  /** Pieces of the message that is being read. */
+  #pieces: readonly Uint8Array[] = [];
 
   constructor(messages: Messages, stream: Stream) {
     const { wanted, desc, options, context } = stream;
@@ -112,15 +124,22 @@ class StreamReader {
   async #next(): Promise<Uint8Array | undefined> {
     const { call } = this.#stream;
     for (;;) {
+      const [piece, ...others] = this.#pieces;
+      if (piece !== undefined) {
+        this.#pieces = others;
+        this.#position += piece.byteLength;
+        return piece;
+      }
       try {
-        const message = await this.#messages.next();
+        const { decoded, bytes } = this.#messages;
+        const message = await decoded.next();
         if (message.done === true) return undefined;
         const { part, offset } = message.value;
         if (part.case === "header") broken("a second header");
-        if (part.case !== "data" || part.value.byteLength === 0) continue;
-        if (sizeFromWire(offset) !== this.#position) broken(`data at ${offset} instead of ${this.#position}`);
-        this.#position += part.value.byteLength;
-        return bytesFromWire(part.value);
+        if (part.case !== "data") continue;
+        this.#pieces = part.value.byteLength === 0 ? bytes.take() : [bytesFromWire(part.value)];
+        if (this.#pieces.length > 0 && sizeFromWire(offset) !== this.#position)
+          broken(`data at ${offset} instead of ${this.#position}`);
       } catch (thrown) {
         const error = call.failure(thrown);
         // All bytes are here; what got lost is the end of the stream.

@@ -1,6 +1,9 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { createContextValues } from "@connectrpc/connect";
 import type { PushStreamRequestSchema } from "../gen/descry/v1/content_service_pb.ts";
 import { parseReference, repositoryOf } from "../oci/reference.ts";
+import { outgoingKey } from "../wire/keys.ts";
+import { SplicedBody } from "../wire/splice.ts";
 import { type Call, type Context, startCall } from "./call.ts";
 import { preparePush } from "./prepare-push.ts";
 import type { PushOptions } from "./push-options.ts";
@@ -86,11 +89,15 @@ interface Sending {
 /** The caller's own source failed: that is no answer of the server, and nothing to try again. */
 class SourceError extends Error {}
 
+/** Stands for bytes that pass the encoder by. */
+const nothing = new Uint8Array();
+
 type Message = MessageInitShape<typeof PushStreamRequestSchema>;
 
 async function send(context: Context, call: Call, sending: Sending): Promise<Receipt> {
   const { ref, source, desc, options, start } = sending;
   const bytes = inMessages(openSource(source, start.offset));
+  const outgoing = context.splices ? new SplicedBody() : undefined;
   const answered = new AbortController();
   let failed: SourceError | undefined;
 
@@ -110,14 +117,16 @@ async function send(context: Context, call: Call, sending: Sending): Promise<Rec
         throw failed;
       });
       if (next.done === true) return;
-      yield { part: { case: "data", value: next.value } };
+      outgoing?.put(next.value);
+      yield { part: { case: "data", value: outgoing === undefined ? next.value : nothing } };
       sent += next.value.byteLength;
       options.onProgress?.({ digest: desc.digest, offset: sent, total: desc.size });
     }
   }
 
   try {
-    const answer = await context.wire.pushStream(messages(), call.request());
+    const contextValues = createContextValues().set(outgoingKey, outgoing);
+    const answer = await context.wire.pushStream(messages(), { ...call.request(), contextValues });
     return receiptFromWire(answer.receipt);
   } catch (thrown) {
     throw failed ?? thrown;

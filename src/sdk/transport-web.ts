@@ -6,6 +6,7 @@ export function openChannel(baseUrl: string): Channel {
   return {
     transport: createConnectTransport({ baseUrl, useBinaryFormat: true }),
     streamsRequests: false,
+    splices: false,
     close: () => undefined,
   };
 }

@@ -2,6 +2,9 @@ import { constants } from "node:http2";
 import { createContextValues } from "@connectrpc/connect";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
+import { incomingKey, outgoingKey } from "../wire/keys.ts";
+import { SplicedBody } from "../wire/splice.ts";
+import { UnsplicedBody } from "../wire/unsplice.ts";
 import { accessLine, faultLine, type Log } from "./access-log.ts";
 import { settleConnection, type Exchange, refuse } from "./answer.ts";
 import { RequestBody } from "./body.ts";
@@ -15,7 +18,6 @@ import { type HttpHandler, peerOf } from "./listen.ts";
 import { notModified } from "./not-modified.ts";
 import { badTarget, protocolRefusal, refusedQuery, unknownPath } from "./refusals.ts";
 import { watchBody } from "./response-body.ts";
-import { SplicedBody, spliceKey } from "./splice.ts";
 import { targetOf } from "./target.ts";
 
 export interface HandlerOptions {
@@ -88,13 +90,16 @@ async function serve(
 ): Promise<void> {
   const { request, response, call } = exchange;
   const values = createContextValues().set(requestIdKey, call.requestId).set(callKey, call);
-  const splice = request.headers["content-type"]?.includes("json") === true ? undefined : new SplicedBody();
-  if (splice !== undefined) values.set(spliceKey, splice);
+  const { methodKind } = handler.method;
+  const binary = request.headers["content-type"]?.includes("json") !== true;
+  const outgoing = binary && methodKind === "server_streaming" ? new SplicedBody() : undefined;
+  const incomingBytes = binary && methodKind === "client_streaming" ? new UnsplicedBody() : undefined;
+  values.set(outgoingKey, outgoing).set(incomingKey, incomingBytes);
   const incoming = universalRequestFromNodeRequest(request, response, undefined, values);
   try {
     boundDeadline(incoming.header, handler.method, limits);
     // Streams carry layers, which are compressed already. What a client compressed is understood all the same.
-    if (handler.method.methodKind !== "unary") for (const name of acceptEncodings) incoming.header.delete(name);
+    if (methodKind !== "unary") for (const name of acceptEncodings) incoming.header.delete(name);
     const body = new RequestBody(request, {
       idleMs: limits.bodyIdleMs,
       signal: () => call.signal,
@@ -105,21 +110,28 @@ async function serve(
       onBytes: (count) => (call.bytesIn += count),
     });
 
-    const readable = handler.method.methodKind === "unary" && handler.allowedMethods.includes("GET");
+    const readable = methodKind === "unary" && handler.allowedMethods.includes("GET");
     const reading = readable && (request.method === "GET" || request.method === "HEAD");
     const refusal = reading ? refusedQuery(request.url ?? "") : undefined;
     if (refusal !== undefined) return refuse(exchange, refusal);
-    const answer = await handler({ ...incoming, method: reading ? "GET" : incoming.method, body });
+    const answer = await handler({
+      ...incoming,
+      method: reading ? "GET" : incoming.method,
+      body: incomingBytes === undefined ? body : incomingBytes.split(body),
+    });
     if (answer.body === undefined && answer.status >= 400)
       return refuse(exchange, protocolRefusal(handler, request, answer.status));
-    const streamed = handler.method.methodKind === "server_streaming" && answer.body !== undefined;
-    if (streamed && splice !== undefined && answer.body !== undefined)
-      return await respond(exchange, { ...answer, body: splice.join(answer.body) }, limits);
-    await respond(exchange, reading ? asRead(exchange, answer) : answer, limits);
+    await respond(exchange, reading ? asRead(exchange, answer) : joined(answer, outgoing), limits);
   } catch (error) {
     if (!incoming.signal.aborted) call.fault ??= error;
     cut(exchange);
   }
+}
+
+/** An answer with the bytes that passed the encoder by. */
+function joined(answer: UniversalServerResponse, outgoing: SplicedBody | undefined): UniversalServerResponse {
+  if (outgoing === undefined || answer.body === undefined) return answer;
+  return { ...answer, body: outgoing.join(answer.body) };
 }
 
 /** The answer to a GET or HEAD: it can be kept by caches, and be one that the client has already. */

@@ -91,7 +91,10 @@ export interface Uploader {
 export interface Upload {
   /** Bytes here so far. */
   readonly offset: number;
-  /** Takes the next bytes; they may be reused once it resolves. SIZE_MISMATCH as soon as there are too many. */
+  /**
+   * Takes the next bytes, which are the store's from now on. SIZE_MISMATCH as soon as there are too many. A write that
+   * fails may show at a later call.
+   */
   write(chunk: Uint8Array): Promise<void>;
   /**
    * Verifies (SIZE_MISMATCH, DIGEST_MISMATCH), makes durable, then visible; with `tag`, content and tag in one step

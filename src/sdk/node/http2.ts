@@ -1,8 +1,9 @@
 import type { ClientSessionOptions, SecureClientSessionOptions } from "node:http2";
 import { connect } from "node:net";
-import { createConnectTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { createConnectTransport, createNodeHttpClient, Http2SessionManager } from "@connectrpc/connect-node";
 import type { Channel } from "../channel.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { createStreamTransport } from "./stream-transport.ts";
 
 /**
  * HTTP/2 flow-control windows, in bytes. A window bounds what is under way, so throughput on a link of round-trip
@@ -21,10 +22,13 @@ export function openHttp2(endpoint: Endpoint): Channel {
     ...(socketPath === undefined ? {} : { createConnection: () => connect(socketPath) }),
   };
   const sessions = new WideSessions(new URL(baseUrl).origin, undefined, sessionOptions);
+  const answers = createConnectTransport({ baseUrl, httpVersion: "2", sessionManager: sessions });
+  const httpClient = createNodeHttpClient({ httpVersion: "2", sessionProvider: () => sessions });
+  const streams = createStreamTransport(baseUrl, httpClient);
   return {
-    // Blobs are compressed already, and most messages here carry them.
-    transport: createConnectTransport({ baseUrl, httpVersion: "2", sessionManager: sessions, acceptCompression: [] }),
+    transport: { unary: (...call) => answers.unary(...call), stream: (...call) => streams.stream(...call) },
     streamsRequests: true,
+    splices: true,
     close: () => sessions.abort(),
   };
 }

@@ -14,6 +14,8 @@ import {
 } from "../../gen/descry/v1/content_service_pb.ts";
 import { DescryError } from "../../oci/errors.ts";
 import { MAX_MANIFEST_BYTES } from "../../oci/manifest.ts";
+import { incomingKey } from "../../wire/keys.ts";
+import type { UnsplicedBody } from "../../wire/unsplice.ts";
 import { FieldReader } from "../validate.ts";
 import { blaming } from "./blame.ts";
 import { callOf } from "./call.ts";
@@ -85,6 +87,8 @@ export async function pushStream(
   messages: AsyncIterable<PushStreamRequest>,
   context: HandlerContext,
 ): Promise<MessageInitShape<typeof PushStreamResponseSchema>> {
+  const incoming = context.values.get(incomingKey);
+  incoming?.want();
   const iterator = messages[Symbol.asyncIterator]();
   const first = await iterator.next();
   if (first.done === true || first.value.part.case !== "header")
@@ -93,7 +97,7 @@ export async function pushStream(
   const fields = new FieldReader("header.");
   const target = targetOf(fields, header, header.offset);
   fields.done();
-  const receipt = await blaming(streamFields, content.push(target, dataOf(iterator), callOf(context)));
+  const receipt = await blaming(streamFields, content.push(target, dataOf(iterator, incoming), callOf(context)));
   return { receipt: receiptToWire(receipt) };
 }
 
@@ -121,14 +125,18 @@ function targetOf(fields: FieldReader, request: PushRequest | PushHeader, from: 
 }
 
 /** The bytes of a stream after its header. */
-async function* dataOf(messages: AsyncIterator<PushStreamRequest>): AsyncGenerator<Uint8Array> {
+async function* dataOf(
+  messages: AsyncIterator<PushStreamRequest>,
+  incoming: UnsplicedBody | undefined,
+): AsyncGenerator<Uint8Array> {
   for (let step = await messages.next(); step.done !== true; step = await messages.next()) {
     const { part } = step.value;
     if (part.case === "header") throw DescryError.field("header", "comes twice");
     if (part.case !== "data") continue;
     if (part.value.byteLength > MAX_PUSH_BYTES)
       throw DescryError.field("data", `has ${part.value.byteLength} bytes; at most ${MAX_PUSH_BYTES} a message`);
-    yield part.value;
+    if (part.value.byteLength > 0) yield part.value;
+    else if (incoming !== undefined) yield* incoming.take();
   }
 }
 

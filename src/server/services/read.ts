@@ -13,7 +13,7 @@ import {
 import { DescryError } from "../../oci/errors.ts";
 import { formatReference, pinnedReference } from "../../oci/reference.ts";
 import { MAX_MANIFEST_BYTES } from "../../oci/manifest.ts";
-import { spliceKey } from "../splice.ts";
+import { outgoingKey } from "../../wire/keys.ts";
 import { FieldReader, MAX_URLS } from "../validate.ts";
 import { setCaching } from "./caching.ts";
 import { callOf } from "./call.ts";
@@ -82,15 +82,15 @@ export async function* fetchStream(
 ): AsyncGenerator<FetchStreamResponse> {
   const fetched = await find(content, wantedOf(new FieldReader(), request), request, context);
   const bytes = (await fetched.open())[Symbol.asyncIterator]();
-  const splice = context.values.get(spliceKey);
+  const outgoing = context.values.get(outgoingKey);
   // Not `for await`: a reader that leaves after the header must release the bytes as well.
   try {
     let offset = BigInt(fetched.offset);
     yield create(FetchStreamResponseSchema, { part: { case: "header", value: headerOf(fetched) }, offset });
     for (let step = await bytes.next(); step.done !== true; step = await bytes.next()) {
       context.signal.throwIfAborted();
-      splice?.put(step.value);
-      const value = splice === undefined ? step.value : nothing;
+      outgoing?.put(step.value);
+      const value = outgoing === undefined ? step.value : nothing;
       yield create(FetchStreamResponseSchema, { part: { case: "data", value }, offset });
       offset += BigInt(step.value.byteLength);
     }

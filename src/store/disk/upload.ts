@@ -20,6 +20,8 @@ export class DiskUpload implements Upload {
   readonly #file: WritableFile;
   readonly #verifier: Verifier;
   #open = true;
+  /** The chunk that is being written. */
+  #written: Promise<void> = Promise.resolve();
   /** Bytes were refused or could not be written: what is here is no beginning of the content. */
   #failed = false;
 
@@ -35,14 +37,19 @@ export class DiskUpload implements Upload {
     return this.#verifier.received;
   }
 
+  /** Hashes a chunk while the one before is being written: the disk and the processor work at the same time. */
   async write(chunk: Uint8Array): Promise<void> {
     try {
       this.#verifier.update(chunk);
-      await asStorageFull(this.#file.write(chunk));
+      await this.#written;
     } catch (error) {
       this.#failed = true;
       throw error;
     }
+    this.#written = asStorageFull(this.#file.write(chunk));
+    this.#written.catch(() => {
+      this.#failed = true;
+    });
   }
 
   async commit(identity: Identity, tag?: TagWrite): Promise<TagChange | undefined> {
@@ -50,6 +57,7 @@ export class DiskUpload implements Upload {
     const { digest } = this.#incoming;
     let moved = false;
     try {
+      await this.#written;
       this.#verifier.finish();
       this.#check(identity, tag);
       const blob = layout.blob(digest);
@@ -68,6 +76,7 @@ export class DiskUpload implements Upload {
   }
 
   async park(): Promise<void> {
+    await Promise.allSettled([this.#written]);
     if (this.offset === 0 || this.#failed) return await this.discard();
     const { database, clock, files, layout } = this.#shelf;
     await asStorageFull(this.#file.sync());
@@ -91,6 +100,7 @@ export class DiskUpload implements Upload {
   async #close(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
+    await Promise.allSettled([this.#written]);
     await this.#file.close();
   }
 
