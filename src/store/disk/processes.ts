@@ -13,6 +13,8 @@ export interface Processes {
   /** IDs of processes that died and left something; `forget` each when it is cleared. */
   dead(): Promise<readonly string[]>;
   forget(id: string): Promise<void>;
+  /** Removes lock files that no listed process has. */
+  sweep(): Promise<void>;
   /** Makes this process the leader, known by its address. Throws with the leader's address if there is one. */
   lead(address: string): Promise<Lock>;
   close(): Promise<void>;
@@ -31,12 +33,21 @@ export function createProcesses(database: Database, files: FileSystem, layout: L
   return {
     id,
     own: async () => {
-      if (lock === undefined) {
-        // The lock first: a process that is listed without one counts as dead.
-        lock = tryLock(layout.lock(id));
-        if (lock === undefined) throw new Error(`the lock ${layout.lock(id)} is taken`);
-        database.write(() => database.run("INSERT INTO process (id) VALUES (?)", id));
+      if (lock !== undefined) return id;
+      let taken: Lock | undefined;
+      try {
+        // The lock first: a process that is listed without one counts as dead. In one transaction, so that `sweep`
+        // does not come between and remove the file.
+        database.write(() => {
+          taken = tryLock(layout.lock(id));
+          if (taken === undefined) throw new Error(`the lock ${layout.lock(id)} is taken`);
+          database.run("INSERT INTO process (id) VALUES (?)", id);
+        });
+      } catch (error) {
+        taken?.release();
+        throw error;
       }
+      lock = taken;
       return id;
     },
     dead: async () =>
@@ -49,6 +60,14 @@ export function createProcesses(database: Database, files: FileSystem, layout: L
           return free !== undefined;
         }),
     forget,
+    sweep: async () => {
+      const names = await files.list(layout.locks);
+      database.write(() => {
+        for (const name of names)
+          if (name !== LEADER && database.get("SELECT 1 FROM process WHERE id = ?", name) === undefined)
+            files.removeSync(layout.lock(name));
+      });
+    },
     lead: async (address) => {
       const leader = tryLock(layout.lock(LEADER));
       if (leader === undefined) {

@@ -14,6 +14,7 @@ import { forgetUpload } from "./upload.ts";
 export async function recover(shelf: Shelf, processes: Processes): Promise<void> {
   const { database, files, layout } = shelf;
   for (const id of await processes.dead()) await processes.forget(id);
+  await processes.sweep();
   // Also of processes that closed the store under their uploads, and those that a collector took before it died.
   const left = "SELECT id FROM upload WHERE process IS NOT NULL AND process NOT IN (SELECT id FROM process)";
   for (const row of database.all(left)) await forgetUpload(shelf, text(row, "id"));
