@@ -1,13 +1,11 @@
-import { readdir } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { openStore } from "../../src/store/disk/index.ts";
-import { createLayout } from "../../src/store/disk/layout.ts";
 import { type Store, UNREFERENCED_GRACE_MS } from "../../src/store/store.ts";
-import { createMemoryStore } from "../support/memory-store.ts";
 import { indexOf, push } from "../suite/store-actions.ts";
 import { type Command, commands, contentAt, contents, perform } from "./commands.ts";
+import { expectNothingLeft, type Log, modelOf, settle, viewsOf } from "./endings.ts";
 import { makeScratch } from "./scratch.ts";
 import { viewOf } from "./view.ts";
 import { startWorker, type Worker } from "./worker-process.ts";
@@ -56,9 +54,6 @@ const steps: fc.Arbitrary<readonly Step[]> = fc.array(
   { minLength: STEPS / 2, maxLength: STEPS },
 );
 
-/** What was done, and when. */
-type Log = readonly { readonly at: number; readonly command: Command }[];
-
 interface Stage {
   readonly dataDir: string;
   /** A third process on the directory: this one. It only looks, and recovers after a kill. */
@@ -85,43 +80,9 @@ async function onStage(play: (stage: Stage) => Promise<void>): Promise<void> {
   }
 }
 
-/** A model that was told the same. */
-async function modelOf(log: Log, clock: { readonly now: number }): Promise<Store> {
-  let replayed: number | undefined;
-  const model = createMemoryStore(() => replayed ?? clock.now);
-  for (const { at, command } of log) {
-    replayed = at;
-    await perform(model, command);
-  }
-  replayed = undefined;
-  return model;
-}
-
-async function viewsOf(store: Store): Promise<unknown> {
-  return await Promise.all(REPOSITORIES.map((repository) => viewOf(store, repository)));
-}
-
-/**
- * Which of the possible endings of a command that was cut short the store took: none, all of it, or only what was kept
- * of an earlier upload is gone. What a collection had not got to is collected first.
- */
-async function settle(log: Log, command: Command, { observer, clock }: Stage): Promise<Log> {
-  await observer.collect();
-  const actual = await viewsOf(observer);
-  const endings: readonly Command[][] = [[command], [], "content" in command ? [{ ...command, call: "discard" }] : []];
-  const logs = endings.map((ending) => {
-    const all: Command[] = [...ending, { call: "collect" }];
-    return [...log, ...all.map((each) => ({ at: clock.now, command: each }))];
-  });
-  const views = await Promise.all(logs.map(async (each) => await viewsOf(await modelOf(each, clock))));
-  expect(views, `${JSON.stringify(log)}, then a kill during ${JSON.stringify(command)}`).toContainEqual(actual);
-  return logs[views.findIndex((view) => JSON.stringify(view) === JSON.stringify(actual))] ?? log;
-}
-
 it("answers as the model does, over two processes that die and come back", { timeout: 120_000 }, async () => {
   const property = fc.asyncProperty(steps, (script) =>
-    onStage(async (stage) => {
-      const { dataDir, observer, workers, clock } = stage;
+    onStage(async ({ dataDir, observer, workers, clock }) => {
       let log: Log = [];
       let model = await modelOf(log, clock);
       for (const step of script) {
@@ -141,15 +102,22 @@ it("answers as the model does, over two processes that die and come back", { tim
           await workers[worker]?.kill();
           await answer;
           await observer.recover();
-          log = await settle(log, command, stage);
+          log = await settle({
+            store: observer,
+            repositories: REPOSITORIES,
+            log,
+            pending: command,
+            clock,
+            where: "killed",
+          });
           model = await modelOf(log, clock);
           workers[worker] = await startWorker(dataDir);
         }
-        expect(await viewsOf(observer), JSON.stringify(log)).toEqual(await viewsOf(model));
+        expect(await viewsOf(observer, REPOSITORIES), JSON.stringify(log)).toEqual(await viewsOf(model, REPOSITORIES));
         expect(await observer.usage(), JSON.stringify(log)).toEqual(await model.usage());
       }
-      expect((await observer.check()).faults).toEqual([]);
-      expect(await readdir(createLayout(dataDir).ingest)).toHaveLength((await observer.usage()).uploads);
+      await observer.collect();
+      await expectNothingLeft(observer, dataDir);
     }),
   );
   // A failure names its seed and prints its commands; shrinking would start hundreds of processes.
@@ -181,13 +149,7 @@ it("keeps its promises while two processes do everything at once", { timeout: 60
           expect(await observer.find(repository, digest, "manifest")).toBeDefined();
       }
       await observer.collect();
-      const { blobs, faults } = await observer.check();
-      expect(faults).toEqual([]);
-      const layout = createLayout(dataDir);
-      expect([...(await readdir(layout.blobs("sha256"))), ...(await readdir(layout.blobs("sha512")))]).toHaveLength(
-        blobs,
-      );
-      expect(await readdir(layout.ingest)).toHaveLength((await observer.usage()).uploads);
+      await expectNothingLeft(observer, dataDir);
     }),
   );
   await fc.assert(property, { numRuns: 5, endOnFailure: true });
