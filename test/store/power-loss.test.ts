@@ -41,9 +41,9 @@ const script: readonly Command[] = [
 const clock = { now: 1_700_000_000_000 };
 
 async function record(recorder: Recorder, dataDir: string): Promise<Log> {
-  const { fileSystem, committed } = recorder;
-  const store = await openStore(dataDir, { fileSystem, clock: () => clock.now, onCommit: committed });
-  committed();
+  const { fileSystem } = recorder;
+  const store = await openStore(dataDir, { fileSystem, clock: () => clock.now, onCommit: () => recorder.committed() });
+  recorder.committed();
   const log = [];
   for (const [i, command] of script.entries()) {
     await perform(store, command);
