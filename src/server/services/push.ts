@@ -133,10 +133,11 @@ async function* dataOf(
     const { part } = step.value;
     if (part.case === "header") throw DescryError.field("header", "comes twice");
     if (part.case !== "data") continue;
-    if (part.value.byteLength > MAX_PUSH_BYTES)
-      throw DescryError.field("data", `has ${part.value.byteLength} bytes; at most ${MAX_PUSH_BYTES} a message`);
-    if (part.value.byteLength > 0) yield part.value;
-    else if (incoming !== undefined) yield* incoming.take();
+    const pieces = part.value.byteLength > 0 ? [part.value] : (incoming?.take() ?? []);
+    const bytes = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    if (bytes > MAX_PUSH_BYTES)
+      throw DescryError.field("data", `has ${bytes} bytes; at most ${MAX_PUSH_BYTES} a message`);
+    yield* pieces;
   }
 }
 
