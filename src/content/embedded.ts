@@ -47,7 +47,7 @@ export function createEmbeddedRegistry(store: Store, clock: () => number): Regis
         offset,
         length,
         verified: true,
-        open: () => store.read(stored, { offset, length }),
+        open: (borrowed) => store.read(stored, { offset, length }, borrowed),
       };
     },
     setTag: async (reference, digest, condition) => {

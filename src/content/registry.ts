@@ -53,8 +53,11 @@ export interface Fetched extends Resolution {
   readonly length: number;
   /** The whole content was verified already. */
   readonly verified: boolean;
-  /** The bytes. Call at most once; ending the iteration early, even before its first step, releases them. */
-  open(): Promise<AsyncIterable<Uint8Array>>;
+  /**
+   * The bytes. Call at most once; ending the iteration early, even before its first step, releases them. `borrowed`: a
+   * chunk is the caller's only until it asks for the next one.
+   */
+  open(borrowed?: boolean): Promise<AsyncIterable<Uint8Array>>;
 }
 
 /** Where content is pushed to, and as what. */

@@ -48,9 +48,10 @@ export interface ContentReader {
   /**
    * Bytes that `find` returned, in order, in chunks of at most CHUNK_BYTES. Once this has answered, the bytes stay
    * readable to the end, whatever is removed meanwhile. Ending the iteration early releases them. A chunk is the
-   * caller's to keep. Throws STORE_CORRUPT if they are gone or too short.
+   * caller's to keep, or, `borrowed`, only until the next one is asked for: memory that is used again costs no garbage
+   * collection. Throws STORE_CORRUPT if they are gone or too short.
    */
-  read(stored: Stored, range: Range): Promise<AsyncIterable<Uint8Array>>;
+  read(stored: Stored, range: Range, borrowed?: boolean): Promise<AsyncIterable<Uint8Array>>;
 }
 
 /** Largest chunk of a read, in bytes: that of a stream message in the contract (256 KiB). */

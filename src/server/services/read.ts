@@ -81,8 +81,9 @@ export async function* fetchStream(
   context: HandlerContext,
 ): AsyncGenerator<FetchStreamResponse> {
   const fetched = await find(content, wantedOf(new FieldReader(), request), request, context);
-  const bytes = (await fetched.open())[Symbol.asyncIterator]();
   const outgoing = context.values.get(outgoingKey);
+  // What passes the encoder by has left for the network when the next chunk is asked for.
+  const bytes = (await fetched.open(outgoing !== undefined))[Symbol.asyncIterator]();
   // Not `for await`: a reader that leaves after the header must release the bytes as well.
   try {
     let offset = BigInt(fetched.offset);

@@ -31,10 +31,10 @@ export function createContentReader(database: Database, files: FileSystem, layou
     },
     hasRepository: async (repository) =>
       database.get("SELECT 1 FROM repository WHERE name = ?", repository) !== undefined,
-    read: async (stored, range) => {
+    read: async (stored, range, borrowed = false) => {
       if (stored.corrupt) throw corrupt(stored.digest, "are in quarantine");
       const file = await openBlob(stored.digest);
-      return chunks(file, stored, range);
+      return chunks(file, stored, range, borrowed);
     },
   };
 
@@ -78,14 +78,21 @@ function storedOf(row: Row): Stored {
  * The slice's bytes, reading one chunk ahead of the consumer. An iterator of its own and not a generator: `return`
  * must close the file even if nothing was read yet.
  */
-function chunks(file: ReadableFile, stored: Stored, range: Range): AsyncIterable<Uint8Array> {
+function chunks(file: ReadableFile, stored: Stored, range: Range, borrowed: boolean): AsyncIterable<Uint8Array> {
   const end = range.offset + range.length;
   let position = range.offset;
   let ahead: Promise<Uint8Array> | undefined;
   let closed: Promise<void> | undefined;
+  // One chunk is the consumer's while the next one is read, so two are enough.
+  let [spare, lent] = [Buffer.alloc(0), Buffer.alloc(0)];
+  const memory = (size: number): Buffer => {
+    if (!borrowed) return Buffer.allocUnsafeSlow(size);
+    [spare, lent] = [lent, spare.byteLength < size ? Buffer.allocUnsafeSlow(size) : spare];
+    return lent.subarray(0, size);
+  };
 
   const readNext = async (at: number): Promise<Uint8Array> => {
-    const chunk = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, end - at));
+    const chunk = memory(Math.min(CHUNK_BYTES, end - at));
     for (let filled = 0; filled < chunk.byteLength;) {
       const count = await file.read(chunk.subarray(filled), at + filled);
       if (count === 0) throw corrupt(stored.digest, `end at ${at + filled} of ${stored.size}`);
