@@ -4,7 +4,7 @@ import { type Collected, UNREFERENCED_GRACE_MS, UPLOAD_GRACE_MS } from "../store
 import { integer, text } from "./database.ts";
 import { removeOrphan } from "./orphans.ts";
 import type { Shelf } from "./shelf.ts";
-import { forgetUpload } from "./upload.ts";
+import { forgetEnded, forgetUpload } from "./upload.ts";
 
 /** Rows handled in one transaction: a few milliseconds of everybody else's waiting. */
 const BATCH = 200;
@@ -21,6 +21,7 @@ const unneeded = `c.kind = 'blob' AND c.unreferenced_since <= ?
 export async function collect(shelf: Shelf, signal?: AbortSignal): Promise<Collected> {
   const { database, clock } = shelf;
   const now = clock();
+  await forgetEnded(shelf);
   const uploads = await collectUploads(shelf, now);
   database.write(() => database.run("DELETE FROM lease WHERE expires_at <= ?", now));
   await batches(() => unlinkBlobs(shelf, now), signal);

@@ -32,7 +32,7 @@ export async function openStore(dataDir: string, options: DiskStoreOptions = {})
   const layout = createLayout(dataDir);
   await asStorageFull(prepare(files, layout));
   const database = openDatabase(layout.database, onCommit);
-  const shelf: Shelf = { database, files, layout, clock };
+  const shelf: Shelf = { database, files, layout, clock, ended: new Set() };
   const processes = createProcesses(database, files, layout, newId);
   return {
     ...createContentReader(database, files, layout),

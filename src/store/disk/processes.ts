@@ -85,7 +85,8 @@ export function createProcesses(database: Database, files: FileSystem, layout: L
       if (lock === undefined) return;
       const own = lock;
       lock = undefined;
-      await forget(id);
+      // A full disk may not even take this. Without its lock the process counts as dead, and `recover` forgets it.
+      await forget(id).catch(() => undefined);
       own.release();
     },
   };

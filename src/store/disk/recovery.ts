@@ -5,7 +5,7 @@ import { text } from "./database.ts";
 import { removeOrphan } from "./orphans.ts";
 import type { Processes } from "./processes.ts";
 import type { Shelf } from "./shelf.ts";
-import { forgetUpload } from "./upload.ts";
+import { forgetEnded, forgetUpload } from "./upload.ts";
 
 /**
  * Clears what processes that died left: their uploads, then files that no row knows. Files are listed before rows are
@@ -15,6 +15,7 @@ export async function recover(shelf: Shelf, processes: Processes): Promise<void>
   const { database, files, layout } = shelf;
   for (const id of await processes.dead()) await processes.forget(id);
   await processes.sweep();
+  await forgetEnded(shelf);
   // Also of processes that closed the store under their uploads, and those that a collector took before it died.
   const left = "SELECT id FROM upload WHERE process IS NOT NULL AND process NOT IN (SELECT id FROM process)";
   for (const row of database.all(left)) await forgetUpload(shelf, text(row, "id"));

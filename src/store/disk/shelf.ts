@@ -9,4 +9,6 @@ export interface Shelf {
   readonly layout: Layout;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
+  /** Uploads that ended here but could not be forgotten, on a full disk: to be tried again. */
+  readonly ended: Set<string>;
 }

@@ -10,6 +10,12 @@ import { ensureRepository, repositoryId } from "./repositories.ts";
 import { checkCondition, currentTag, writeTag } from "./tags.ts";
 
 /**
+ * Bytes after which the disk is told to start, in the background: what is left to wait for at the end is no more than
+ * this, and the page cache does not fill with what nobody will read.
+ */
+const SYNC_AHEAD_BYTES: number = 32 * 1024 * 1024;
+
+/**
  * An upload whose row and file are there: open, then committed, parked or discarded. Bytes are written, synced,
  * renamed, the directory synced, then the database says so: at no moment does it name bytes that could get lost.
  */
@@ -20,10 +26,15 @@ export class DiskUpload implements Upload {
   readonly #file: WritableFile;
   readonly #verifier: Verifier;
   #open = true;
+  /** Bytes written since the disk was last told to start. */
+  #unsynced = 0;
+  #syncing = false;
+  /** The last head start given to the disk. */
+  #synced: Promise<void> = Promise.resolve();
   /** The chunk that is being written. */
   #written: Promise<void> = Promise.resolve();
-  /** Bytes were refused or could not be written: what is here is no beginning of the content. */
-  #failed = false;
+  /** Bytes were refused or could not be written, and why: what is here is no beginning of the content. */
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(shelf: Shelf, id: string, incoming: Incoming, file: WritableFile, verifier: Verifier) {
     this.#shelf = shelf;
@@ -43,13 +54,33 @@ export class DiskUpload implements Upload {
       this.#verifier.update(chunk);
       await this.#written;
     } catch (error) {
-      this.#failed = true;
-      throw error;
+      this.#fail(error);
     }
-    this.#written = asStorageFull(this.#file.write(chunk));
-    this.#written.catch(() => {
-      this.#failed = true;
+    this.#throwFailure();
+    this.#written = this.#append(chunk);
+    // It shows at the next call; until then it is nobody's.
+    this.#written.catch((error: unknown) => this.#fail(error));
+  }
+
+  async #append(chunk: Uint8Array): Promise<void> {
+    await asStorageFull(this.#file.write(chunk));
+    this.#unsynced += chunk.byteLength;
+    if (this.#unsynced < SYNC_AHEAD_BYTES || this.#syncing) return;
+    this.#unsynced = 0;
+    this.#syncing = true;
+    // Its failure must not get lost: Linux tells a file's write error once, and the next sync would succeed.
+    this.#synced = asStorageFull(this.#file.sync()).finally(() => {
+      this.#syncing = false;
     });
+    this.#synced.catch((error: unknown) => this.#fail(error));
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
   }
 
   async commit(identity: Identity, tag?: TagWrite): Promise<TagChange | undefined> {
@@ -57,7 +88,8 @@ export class DiskUpload implements Upload {
     const { digest } = this.#incoming;
     let moved = false;
     try {
-      await this.#written;
+      await Promise.allSettled([this.#written, this.#synced]);
+      this.#throwFailure();
       this.#verifier.finish();
       this.#check(identity, tag);
       const blob = layout.blob(digest);
@@ -76,20 +108,25 @@ export class DiskUpload implements Upload {
   }
 
   async park(): Promise<void> {
-    await Promise.allSettled([this.#written]);
-    if (this.offset === 0 || this.#failed) return await this.discard();
+    await Promise.allSettled([this.#written, this.#synced]);
+    if (this.offset === 0 || this.#failure !== undefined) return await this.discard();
     const { database, clock, files, layout } = this.#shelf;
-    await asStorageFull(this.#file.sync());
-    await this.#close();
-    await asStorageFull(files.syncDirectory(layout.ingest));
-    database.write(() =>
-      database.run(
-        "UPDATE upload SET process = NULL, received = ?, touched_at = ? WHERE id = ?",
-        this.offset,
-        clock(),
-        this.#id,
-      ),
-    );
+    try {
+      await asStorageFull(this.#file.sync());
+      await this.#close();
+      await asStorageFull(files.syncDirectory(layout.ingest));
+      database.write(() =>
+        database.run(
+          "UPDATE upload SET process = NULL, received = ?, touched_at = ? WHERE id = ?",
+          this.offset,
+          clock(),
+          this.#id,
+        ),
+      );
+    } catch (error) {
+      await this.discard().catch(() => undefined);
+      throw error;
+    }
   }
 
   async discard(): Promise<void> {
@@ -100,7 +137,7 @@ export class DiskUpload implements Upload {
   async #close(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
-    await Promise.allSettled([this.#written]);
+    await Promise.allSettled([this.#written, this.#synced]);
     await this.#file.close();
   }
 
@@ -137,9 +174,16 @@ export class DiskUpload implements Upload {
 }
 
 /** Removes an upload's file, then its row. */
-export async function forgetUpload({ files, layout, database }: Shelf, id: string): Promise<void> {
+export async function forgetUpload({ files, layout, database, ended }: Shelf, id: string): Promise<void> {
+  ended.add(id);
   await files.remove(layout.upload(id));
   database.write(() => database.run("DELETE FROM upload WHERE id = ?", id));
+  ended.delete(id);
+}
+
+/** Forgets the uploads that could not be forgotten when they ended. */
+export async function forgetEnded(shelf: Shelf): Promise<void> {
+  for (const id of shelf.ended) await forgetUpload(shelf, id);
 }
 
 /** Feeds the first `size` bytes of a kept upload to the verifier: nobody has checked them yet. */
