@@ -77,11 +77,10 @@ function metadataOf(error: DescryError, { op, requestId }: ErrorContext): Record
     digest: error.digest,
     side: error.side,
     ...(error.reason === "INTERNAL" ? { request_id: requestId } : {}),
-    ...error.metadata,
   };
-  return Object.fromEntries(
-    Object.entries(known).filter((entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== ""),
-  );
+  const some = Object.entries(known).filter((entry): entry is [string, string] => !!entry[1]);
+  // A reason's own metadata says something when it is empty, too: current_digest.
+  return { ...Object.fromEntries(some), ...error.metadata };
 }
 
 /** The reason of an error in wire form: that of its ErrorInfo. */

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type CallOptions, type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
@@ -21,6 +21,8 @@ export interface ContentServer extends Pick<TestServer, "http" | "https" | "unix
   readonly store: Store;
   /** A client with a caller's token, or none. */
   client(token?: string): Client<typeof ContentService>;
+  /** Makes the bytes of some content go bad on its disk. */
+  spoil(digest: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -68,6 +70,16 @@ export async function startContentServer(options: ContentServerOptions = {}): Pr
           ],
         }),
       ),
+    spoil: async (digest) => {
+      const [path = ""] = (await readdir(directory, { recursive: true })).filter((name) =>
+        name.endsWith(digest.slice(digest.indexOf(":") + 1)),
+      );
+      const bytes = await readFile(join(directory, path));
+      await writeFile(
+        join(directory, path),
+        bytes.map((byte) => byte ^ 0xff),
+      );
+    },
     stop: async () => {
       await server.stop();
       await store.close();
