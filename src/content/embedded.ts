@@ -135,11 +135,11 @@ export function createEmbeddedRegistry(store: Store, clock: () => number): Regis
   }
 }
 
-export function descriptorOf({ digest, size, mediaType }: Stored): Descriptor {
+function descriptorOf({ digest, size, mediaType }: Stored): Descriptor {
   return { mediaType, digest, size };
 }
 
-export function tagWrite(name: string, condition: Condition | undefined): TagWrite {
+function tagWrite(name: string, condition: Condition | undefined): TagWrite {
   return condition === undefined ? { name } : { name, condition };
 }
 

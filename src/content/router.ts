@@ -5,7 +5,7 @@ import { EMBEDDED_HOST, formatReference, type Reference, repositoryOf } from "..
 import type { Condition } from "../store/store.ts";
 import { amend } from "./amend.ts";
 import type { Caller, Verb } from "./caller.ts";
-import type { Call, Receipt, Registry } from "./registry.ts";
+import type { Call, Fetched, Receipt, Registry } from "./registry.ts";
 
 /** One piece of content to move from one repository to another. */
 export interface CopyWanted {
@@ -88,7 +88,7 @@ async function copy(content: Content, wanted: CopyWanted, call: Call): Promise<R
     if (presence === "mounted") return { reference: target, descriptor, outcome: "mounted" };
   }
   const to = { reference: target, descriptor, kind, offset: 0, ...(condition === undefined ? {} : { condition }) };
-  return await atSide("target", content.push(to, bytesOf(fetched.open), call));
+  return await atSide("target", content.push(to, bytesOf(fetched), call));
 }
 
 /** Waits for one side's part of a copy, so that its errors tell which side that was. */
@@ -100,8 +100,8 @@ async function atSide<T>(side: "source" | "target", work: Promise<T>): Promise<T
   }
 }
 
-async function* bytesOf(open: () => Promise<AsyncIterable<Uint8Array>>): AsyncGenerator<Uint8Array> {
-  yield* await open();
+async function* bytesOf(fetched: Fetched): AsyncGenerator<Uint8Array> {
+  yield* await fetched.open();
 }
 
 function demand(caller: Caller, verb: Verb, reference: Reference): void {

@@ -20,9 +20,9 @@ export const EMBEDDED_HOST = "descry.local";
 /** Longest reference, in bytes (proto/descry/v1/types.proto). */
 export const MAX_REFERENCE_BYTES = 1024;
 /** Longest repository name `host/path`, in bytes: 255 for the host by DNS, 255 for the path, and the slash. */
-export const MAX_REPOSITORY_BYTES = 511;
+const MAX_REPOSITORY_BYTES = 511;
 /** Longest path, in bytes (distribution/reference v0.6: the limit is the path's alone). */
-export const MAX_PATH_BYTES = 255;
+const MAX_PATH_BYTES = 255;
 /** Longest tag, in bytes (distribution-spec). */
 export const MAX_TAG_BYTES = 128;
 
@@ -134,7 +134,7 @@ export function pinnedReference(reference: Reference, digest: Digest): string {
 }
 
 /** Reads mean the tag `latest` where neither tag nor digest is given (Docker). */
-export const DEFAULT_TAG = "latest";
+const DEFAULT_TAG = "latest";
 
 /** The reference a read asks for: DEFAULT_TAG where neither tag nor digest is given. */
 export function withDefaultTag(reference: Reference): Reference {

@@ -22,7 +22,7 @@ import { callOf } from "./call.ts";
 import { receiptToWire } from "./values.ts";
 
 /** Most bytes of one Push, and of one message of a stream. */
-export const MAX_PUSH_BYTES: number = MAX_MANIFEST_BYTES;
+const MAX_PUSH_BYTES: number = MAX_MANIFEST_BYTES;
 /** Most entries of one PreparePush: as many layers as images have, and the answer stays small. */
 const MAX_PREPARE = 256;
 /** Most repositories to mount from: each costs a question per blob. */

@@ -20,7 +20,7 @@ import { callOf } from "./call.ts";
 import { descriptorToWire, freshnessToWire } from "./values.ts";
 
 /** Most bytes of one Fetch answer: a manifest of the largest size. */
-export const MAX_FETCH_BYTES: number = MAX_MANIFEST_BYTES;
+const MAX_FETCH_BYTES: number = MAX_MANIFEST_BYTES;
 /** Stands for bytes that pass the encoder by. */
 const nothing = new Uint8Array();
 /** Longest pin ID: `sha256:` and 64 hex digits. */
