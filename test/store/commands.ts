@@ -37,7 +37,7 @@ export const contents: readonly Content[] = [
   about,
   indexOf({ name: "index" }, image, largeImage),
 ];
-export const tagNames = ["t", "u"] as const;
+const tagNames = ["t", "u"] as const;
 
 export function contentAt(place: number): Content {
   const content = contents[place];

@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { openStore } from "../../src/store/disk/index.ts";
 import { createLayout } from "../../src/store/disk/layout.ts";
 import { type Command, commands } from "./commands.ts";
@@ -37,6 +37,7 @@ it.each(batches)(
   { timeout: BATCH * ROUND_TIMEOUT_MS },
   async ({ rounds, seed }) => {
     const scratch = await makeScratch();
+    onTestFinished(scratch.remove);
     const lanes = LANES.map((repository): Lane => ({ repository, log: [], pending: undefined }));
     let cut = 0;
     for (let round = 0; round < rounds; round += 1) {
@@ -55,7 +56,6 @@ it.each(batches)(
       expect(await readdir(createLayout(scratch.path).locks)).toEqual([]);
       await store.close();
     }
-    await scratch.remove();
     // Otherwise nothing was under way when the process died, and the test says nothing.
     expect(cut).toBeGreaterThan(0);
   },

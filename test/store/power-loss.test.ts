@@ -1,6 +1,6 @@
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
 import { openStore } from "../../src/store/disk/index.ts";
 import { type Command, contentAt, perform } from "./commands.ts";
 import { expectNothingLeft, type Log, modelOf, settle, viewsOf } from "./endings.ts";
@@ -59,6 +59,7 @@ it.each<[Survival]>(survivals.map((survival) => [survival]))(
   { timeout: 60_000 },
   async (survival) => {
     const scratch = await makeScratch();
+    onTestFinished(scratch.remove);
     const copies = join(scratch.path, "copies");
     await mkdir(copies);
     const recorded = join(scratch.path, "recorded");
@@ -90,13 +91,14 @@ it.each<[Survival]>(survivals.map((survival) => [survival]))(
         }
       expect(await viewsOf(store, REPOSITORIES), where).toEqual(await viewsOf(model, REPOSITORIES));
       await store.close();
+      await rm(dataDir, { recursive: true });
     }
-    await scratch.remove();
   },
 );
 
 it("loses what was not synced, in its own simulation", async () => {
   const scratch = await makeScratch();
+  onTestFinished(scratch.remove);
   const recorder = createRecorder(join(scratch.path, "recorded"), scratch.path);
   const { fileSystem, events } = recorder;
   await fileSystem.makeDirectory(join(scratch.path, "recorded"));
@@ -120,5 +122,4 @@ it("loses what was not synced, in its own simulation", async () => {
   expect(await left("nothing")).toEqual([["b", 1, 2]]);
   expect(await left("data")).toEqual([["b", 1, 2, 3]]);
   await file.close();
-  await scratch.remove();
 });

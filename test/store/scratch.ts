@@ -6,8 +6,13 @@ import { join } from "node:path";
 /** Linux keeps it in memory: there an fsync costs nothing, and what these tests ask for does not depend on one. */
 const MEMORY = "/dev/shm";
 
+export interface Scratch {
+  readonly path: string;
+  readonly remove: () => Promise<void>;
+}
+
 /** Makes an empty directory of a test's own. */
-export async function makeScratch(): Promise<{ readonly path: string; remove(): Promise<void> }> {
+export async function makeScratch(): Promise<Scratch> {
   const path = await mkdtemp(join(isWritable(MEMORY) ? MEMORY : tmpdir(), "descry-store-"));
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }

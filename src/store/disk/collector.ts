@@ -3,6 +3,7 @@ import type { Digest } from "../../oci/digest.ts";
 import { type Collected, UNREFERENCED_GRACE_MS, UPLOAD_GRACE_MS } from "../store.ts";
 import { integer, text } from "./database.ts";
 import { removeOrphan } from "./orphans.ts";
+import { fillReserve } from "./reserve.ts";
 import type { Shelf } from "./shelf.ts";
 import { forgetEnded, forgetUpload } from "./upload.ts";
 
@@ -23,7 +24,7 @@ export async function collect(shelf: Shelf, signal?: AbortSignal): Promise<Colle
   const now = clock();
   await forgetEnded(shelf);
   const uploads = await collectUploads(shelf, now);
-  database.write(() => database.run("DELETE FROM lease WHERE expires_at <= ?", now));
+  database.free(() => database.run("DELETE FROM lease WHERE expires_at <= ?", now));
   await batches(() => unlinkBlobs(shelf, now), signal);
 
   let blobs = 0;
@@ -37,13 +38,14 @@ export async function collect(shelf: Shelf, signal?: AbortSignal): Promise<Colle
     );
     let removed = 0;
     for (const row of rows) {
-      if (!removeOrphan(shelf, text(row, "digest") as Digest)) continue;
+      if (!removeOrphan(shelf, text(row, "digest") as Digest, "free")) continue;
       removed += 1;
       bytes += integer(row, "size");
     }
     blobs += removed;
     return removed;
   }, signal);
+  await fillReserve(shelf);
   return { blobs, bytes, uploads };
 }
 
@@ -68,9 +70,9 @@ async function collectUploads(shelf: Shelf, now: number): Promise<number> {
     const id = text(row, "id");
     // Taken away from whoever might go on with it, before its file goes.
     const mine =
-      database.write(() => database.run("UPDATE upload SET process = '' WHERE id = ? AND process IS NULL", id)) === 1;
+      database.free(() => database.run("UPDATE upload SET process = '' WHERE id = ? AND process IS NULL", id)) === 1;
     if (!mine) continue;
-    await forgetUpload(shelf, id);
+    await forgetUpload(shelf, id, "free");
     count += 1;
   }
   return count;
@@ -78,7 +80,7 @@ async function collectUploads(shelf: Shelf, now: number): Promise<number> {
 
 /** Takes a batch of unneeded blobs out of their repositories; the number of them. */
 function unlinkBlobs({ database }: Shelf, now: number): number {
-  return database.write(() => {
+  return database.free(() => {
     const rows = database.all(
       `SELECT c.repository, c.digest FROM content c WHERE ${unneeded} LIMIT ?`,
       now - UNREFERENCED_GRACE_MS,

@@ -22,11 +22,16 @@ export interface Database {
    * once this returns. STORAGE_FULL if the disk is.
    */
   write<T>(body: () => T): T;
+  /** As `write`, for what frees space: on a full disk it may use what was set aside (reserve.ts). */
+  free<T>(body: () => T): T;
   close(): void;
 }
 
-/** Opens the database and brings its schema up to date. `onCommit` is called after each commit. */
-export function openDatabase(path: string, onCommit: () => void): Database {
+/**
+ * Opens the database and brings its schema up to date. `onCommit` is called after each commit, `makeRoom` when the disk
+ * is full for what frees space.
+ */
+export function openDatabase(path: string, onCommit: () => void, makeRoom: () => void): Database {
   const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
   try {
     // FULL: in WAL mode the default, NORMAL, may lose the last commits at a power loss.
@@ -45,26 +50,36 @@ export function openDatabase(path: string, onCommit: () => void): Database {
     }
     return statement;
   };
+  const write = <T>(body: () => T): T => {
+    try {
+      database.exec("BEGIN IMMEDIATE");
+      let result;
+      try {
+        result = body();
+        database.exec("COMMIT");
+      } catch (error) {
+        // A full disk may have ended the transaction already.
+        if (database.isTransaction) database.exec("ROLLBACK");
+        throw error;
+      }
+      onCommit();
+      return result;
+    } catch (error) {
+      throw mapFull(error);
+    }
+  };
   return {
     get: (sql, ...values) => prepare(sql).get(...values),
     all: (sql, ...values) => prepare(sql).all(...values),
     run: (sql, ...values) => Number(prepare(sql).run(...values).changes),
-    write: (body) => {
+    write,
+    free: (body) => {
       try {
-        database.exec("BEGIN IMMEDIATE");
-        let result;
-        try {
-          result = body();
-          database.exec("COMMIT");
-        } catch (error) {
-          // A full disk may have ended the transaction already.
-          if (database.isTransaction) database.exec("ROLLBACK");
-          throw error;
-        }
-        onCommit();
-        return result;
+        return write(body);
       } catch (error) {
-        throw mapFull(error);
+        if (!isStorageFull(error)) throw error;
+        makeRoom();
+        return write(body);
       }
     },
     close: () => database.close(),
@@ -99,6 +114,10 @@ export function storageFull(cause: unknown): DescryError {
     side: "store",
     cause,
   });
+}
+
+export function isStorageFull(error: unknown): boolean {
+  return error instanceof DescryError && error.reason === "STORAGE_FULL";
 }
 
 function mapFull(error: unknown): unknown {

@@ -31,7 +31,7 @@ export async function openStore(dataDir: string, options: DiskStoreOptions = {})
   const { fileSystem: files = nodeFileSystem, clock = Date.now, newId = randomUUID, onCommit = () => {} } = options;
   const layout = createLayout(dataDir);
   await asStorageFull(prepare(files, layout));
-  const database = openDatabase(layout.database, onCommit);
+  const database = openDatabase(layout.database, onCommit, () => files.removeSync(layout.reserve));
   const shelf: Shelf = { database, files, layout, clock, ended: new Set() };
   const processes = createProcesses(database, files, layout, newId);
   return {

@@ -11,6 +11,8 @@ export interface Layout {
   readonly locks: string;
   /** Bytes that a check found bad, kept for a person to look at. */
   readonly quarantine: string;
+  /** Space set aside, see reserve.ts. */
+  readonly reserve: string;
   /** The marker file of an OCI image layout. */
   readonly marker: string;
   blobs(algorithm: Algorithm): string;
@@ -33,6 +35,7 @@ export function createLayout(root: string): Layout {
     ingest,
     locks,
     quarantine,
+    reserve: join(root, "reserve"),
     marker: join(root, "oci-layout"),
     blobs,
     blob: (digest) => join(blobs(algorithmOf(digest)), encodedOf(digest)),

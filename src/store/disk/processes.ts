@@ -27,7 +27,7 @@ export function createProcesses(database: Database, files: FileSystem, layout: L
   let lock: Lock | undefined;
 
   const forget = async (gone: string): Promise<void> => {
-    database.write(() => database.run("DELETE FROM process WHERE id = ?", gone));
+    database.free(() => database.run("DELETE FROM process WHERE id = ?", gone));
     await files.remove(layout.lock(gone));
   };
   return {
@@ -78,7 +78,7 @@ export function createProcesses(database: Database, files: FileSystem, layout: L
           { code: "failed_precondition" },
         );
       }
-      database.write(() => database.run("INSERT OR REPLACE INTO leader (only_row, address) VALUES (1, ?)", address));
+      database.free(() => database.run("INSERT OR REPLACE INTO leader (only_row, address) VALUES (1, ?)", address));
       return leader;
     },
     close: async () => {

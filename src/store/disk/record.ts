@@ -54,7 +54,7 @@ export function checkChildren(
   if (first === undefined) return;
   throw new DescryError(
     "CHILD_MISSING",
-    `the repository misses ${missing.length} of what the manifest names; push ${first} first`,
+    `the repository misses ${missing.length} of what the manifest names, first ${first}`,
     { digest: first },
   );
 }

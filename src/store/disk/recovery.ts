@@ -18,7 +18,7 @@ export async function recover(shelf: Shelf, processes: Processes): Promise<void>
   await forgetEnded(shelf);
   // Also of processes that closed the store under their uploads, and those that a collector took before it died.
   const left = "SELECT id FROM upload WHERE process IS NOT NULL AND process NOT IN (SELECT id FROM process)";
-  for (const row of database.all(left)) await forgetUpload(shelf, text(row, "id"));
+  for (const row of database.all(left)) await forgetUpload(shelf, text(row, "id"), "free");
 
   for (const name of await files.list(layout.ingest))
     if (database.get("SELECT 1 FROM upload WHERE id = ?", name) === undefined) await files.remove(layout.upload(name));
@@ -27,6 +27,6 @@ export async function recover(shelf: Shelf, processes: Processes): Promise<void>
     for (const name of await files.list(layout.blobs(algorithm))) {
       const digest: Digest = `${algorithm}:${name}`;
       if (isDigest(digest) && database.get("SELECT 1 FROM bytes WHERE digest = ?", digest) === undefined)
-        removeOrphan(shelf, digest);
+        removeOrphan(shelf, digest, "free");
     }
 }

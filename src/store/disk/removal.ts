@@ -7,7 +7,7 @@ import { checkCondition, currentTag } from "./tags.ts";
 export function createRemover(database: Database, clock: () => number): Remover {
   return {
     removeTag: async (repository, tag, dryRun) =>
-      database.write(() => {
+      database.free(() => {
         const id = repositoryId(database, repository);
         const digest = id === undefined ? undefined : currentTag(database, id, tag.name);
         if (id === undefined || digest === undefined) return undefined;
@@ -16,7 +16,7 @@ export function createRemover(database: Database, clock: () => number): Remover 
         return { digest, tags: [], namedBy: [] };
       }),
     remove: async (repository, digest, kind, dryRun) =>
-      database.write(() => {
+      database.free(() => {
         const id = repositoryId(database, repository);
         if (
           id === undefined ||

@@ -75,6 +75,12 @@ export class DiskUpload implements Upload {
     this.#synced.catch((error: unknown) => this.#fail(error));
   }
 
+  /** Waits for what is under way. One after the other: the last write may be what gives the disk its head start. */
+  async #settle(): Promise<void> {
+    await Promise.allSettled([this.#written]);
+    await Promise.allSettled([this.#synced]);
+  }
+
   #fail(error: unknown): void {
     this.#failure ??= { error };
   }
@@ -88,7 +94,7 @@ export class DiskUpload implements Upload {
     const { digest } = this.#incoming;
     let moved = false;
     try {
-      await Promise.allSettled([this.#written, this.#synced]);
+      await this.#settle();
       this.#throwFailure();
       this.#verifier.finish();
       this.#check(identity, tag);
@@ -102,13 +108,22 @@ export class DiskUpload implements Upload {
     } catch (error) {
       // The first error is the one to tell; what cannot be cleared now is cleared by `recover`.
       await this.discard().catch(() => undefined);
-      if (moved) removeOrphan(this.#shelf, digest);
+      if (moved) this.#removeOrphan();
       throw error;
     }
   }
 
+  /** Takes back what was moved. If even that fails `recover` does it. */
+  #removeOrphan(): void {
+    try {
+      removeOrphan(this.#shelf, this.#incoming.digest);
+    } catch {
+      // The first error is the one to tell.
+    }
+  }
+
   async park(): Promise<void> {
-    await Promise.allSettled([this.#written, this.#synced]);
+    await this.#settle();
     if (this.offset === 0 || this.#failure !== undefined) return await this.discard();
     const { database, clock, files, layout } = this.#shelf;
     try {
@@ -137,7 +152,7 @@ export class DiskUpload implements Upload {
   async #close(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;
-    await Promise.allSettled([this.#written, this.#synced]);
+    await this.#settle();
     await this.#file.close();
   }
 
@@ -174,16 +189,20 @@ export class DiskUpload implements Upload {
 }
 
 /** Removes an upload's file, then its row. */
-export async function forgetUpload({ files, layout, database, ended }: Shelf, id: string): Promise<void> {
+export async function forgetUpload(
+  { files, layout, database, ended }: Shelf,
+  id: string,
+  how: "write" | "free" = "write",
+): Promise<void> {
   ended.add(id);
   await files.remove(layout.upload(id));
-  database.write(() => database.run("DELETE FROM upload WHERE id = ?", id));
+  database[how](() => database.run("DELETE FROM upload WHERE id = ?", id));
   ended.delete(id);
 }
 
 /** Forgets the uploads that could not be forgotten when they ended. */
 export async function forgetEnded(shelf: Shelf): Promise<void> {
-  for (const id of shelf.ended) await forgetUpload(shelf, id);
+  for (const id of shelf.ended) await forgetUpload(shelf, id, "free");
 }
 
 /** Feeds the first `size` bytes of a kept upload to the verifier: nobody has checked them yet. */
