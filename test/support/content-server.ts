@@ -19,6 +19,8 @@ import { startTestServer, type TestServer } from "./server.ts";
 /** ContentService over the embedded registry on a disk, as `descry serve` has it, with its innards at hand. */
 export interface ContentServer extends Pick<TestServer, "http" | "https" | "unix" | "lines" | "line"> {
   readonly store: Store;
+  /** The store's directory. */
+  readonly directory: string;
   /** A client with a caller's token, or none. */
   client(token?: string): Client<typeof ContentService>;
   /** Makes the bytes of some content go bad on its disk. */
@@ -56,6 +58,7 @@ export async function startContentServer(options: ContentServerOptions = {}): Pr
     lines,
     line,
     store,
+    directory,
     client: (token) =>
       createClient(
         ContentService,
