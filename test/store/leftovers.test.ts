@@ -1,11 +1,11 @@
-import { readdir, readFile, stat, unlink } from "node:fs/promises";
+import { readdir, readFile, stat, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { nodeFileSystem } from "../../src/store/disk/file-system.ts";
+import { type FileSystem, nodeFileSystem } from "../../src/store/disk/file-system.ts";
 import { openStore } from "../../src/store/disk/index.ts";
 import { createLayout } from "../../src/store/disk/layout.ts";
-import { blobOf, incoming, push, pushSome, refusalOf } from "../suite/store-actions.ts";
+import { blobOf, incoming, indexOf, push, pushSome, readAll, reasonOf, refusalOf } from "../suite/store-actions.ts";
 import { makeScratch } from "./scratch.ts";
 
 /** What the disk store does with what others left in its directory. */
@@ -100,4 +100,48 @@ it("refuses a database of a later descry", async () => {
   database.exec("PRAGMA user_version = 1000");
   database.close();
   await expect(openStore(scratch.path)).rejects.toThrow("schema version 1000");
+});
+
+it("sweeps the lock files of dead processes, and no others", async () => {
+  const [store, other] = [await openStore(scratch.path), await openStore(scratch.path)];
+  const { locks } = createLayout(scratch.path);
+  await push(other, "alive", blobOf("alive"));
+  const resign = await other.lead("http://127.0.0.1:7070");
+  const living = (await readdir(locks)).toSorted();
+  expect(living).toHaveLength(2);
+  // Of a process that was killed before anybody knew it.
+  await writeFile(join(locks, "dead"), "");
+  await store.recover();
+  expect((await readdir(locks)).toSorted()).toEqual(living);
+  await expect(store.lead("http://127.0.0.1:7071")).rejects.toThrow("7070");
+  await resign();
+  await store.close();
+  await other.close();
+});
+
+it("takes back only its own when the tag changes under a commit", async () => {
+  const other = await openStore(scratch.path);
+  const [first, second, fresh] = ["first", "second", "fresh"].map((name) => indexOf({ name }));
+  if (first === undefined || second === undefined || fresh === undefined) throw new Error("no manifests");
+  await push(other, "mine", first, { name: "t" });
+  await push(other, "theirs", second);
+  const fileSystem: FileSystem = {
+    ...nodeFileSystem,
+    rename: async (from, to) => {
+      await nodeFileSystem.rename(from, to);
+      await other.removeTag("mine", { name: "t" }, false);
+    },
+  };
+  const store = await openStore(scratch.path, { fileSystem });
+  for (const content of [second, fresh]) {
+    await other.setTag("mine", { name: "t" }, first.digest);
+    const tag = { name: "t", condition: { digest: first.digest } };
+    expect(await reasonOf(push(store, "mine", content, tag))).toBe("TAG_CHANGED");
+    expect(await store.find("mine", content.digest)).toBeUndefined();
+  }
+  expect(await readAll(store, "theirs", second.digest)).toEqual(Buffer.from(second.bytes));
+  const files = await readdir(createLayout(scratch.path).blobs("sha256"));
+  expect(files).toHaveLength(2);
+  await store.close();
+  await other.close();
 });

@@ -77,6 +77,19 @@ export function readTests(rig: () => Rig): void {
     await expect(store.read(stored, { offset: 0, length: 1 })).rejects.toMatchObject({ code: "not_found" });
   });
 
+  it("gives the same bytes in memory that is used again", async () => {
+    const { store } = rig();
+    await push(store, "borrowed", content);
+    const stored = await store.find("borrowed", content.digest);
+    if (stored === undefined) throw new Error("not stored");
+    let at = 0;
+    for await (const chunk of await store.read(stored, { offset: 0, length: SIZE }, true)) {
+      expect(Buffer.from(chunk).equals(content.bytes.subarray(at, at + chunk.byteLength))).toBe(true);
+      at += chunk.byteLength;
+    }
+    expect(at).toBe(SIZE);
+  });
+
   it("lets many read at once", async () => {
     const read = async () => Buffer.from(await collect(await open("many", 0, SIZE)));
     const all = await Promise.all([read(), read(), read(), read()]);
