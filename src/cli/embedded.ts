@@ -36,6 +36,7 @@ export async function openContent(config: Config): Promise<OpenContent> {
       const note = (event: string, what: object): void => log({ time: new Date().toISOString(), event, ...what });
       const upkeep = startUpkeep(store, {
         repeat: (work) => {
+          work();
           const timer = setInterval(work, COLLECT_INTERVAL_MS);
           return () => clearInterval(timer);
         },
