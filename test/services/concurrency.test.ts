@@ -71,6 +71,19 @@ describe("pushes of one digest to one repository queue", () => {
     },
   );
 
+  test.each([
+    ["an unknown algorithm", { ...descriptorOf(manifestOf("x"), INDEX), digest: `sha384:${"0".repeat(96)}` }],
+    ["a manifest too large", { ...desc, mediaType: INDEX, size: 4_194_305n }],
+    ["a size that is none", { ...desc, size: -1n }],
+  ])("%s is refused before its bytes are sent", async (_, wrong) => {
+    const source = held(blob.subarray(0, 1), blob);
+    const { reason } = await refusal(
+      server.client().pushStream(pushMessages({ ref: `${REF}/refused`, desc: wrong }, source.chunks)),
+    );
+    expect(["DIGEST_UNSUPPORTED", "CONTENT_TOO_LARGE", "FIELD_INVALID"]).toContain(reason);
+    source.release();
+  });
+
   test("another digest, and another repository, do not wait", async () => {
     const first = held(blob.subarray(0, 1000), blob.subarray(1000));
     const client = server.client();

@@ -53,7 +53,7 @@ beforeAll(async () => {
   clients = { "Connect JSON": connect, gRPC: grpc };
 });
 afterAll(async () => {
-  for (const { close } of Object.values(clients)) close();
+  for (const client of Object.values(clients)) client.close();
   await server.stop();
   await rm(directory, { recursive: true, force: true });
 });

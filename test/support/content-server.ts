@@ -17,7 +17,7 @@ import { sha256 } from "./memory-registry.ts";
 import { startTestServer, type TestServer } from "./server.ts";
 
 /** ContentService over the embedded registry on a disk, as `descry serve` has it, with its innards at hand. */
-export interface ContentServer extends Pick<TestServer, "http" | "https" | "unix" | "lines" | "line"> {
+export interface ContentServer extends Pick<TestServer, "http" | "https" | "unix" | "lines"> {
   readonly store: Store;
   /** The store's directory. */
   readonly directory: string;
@@ -50,13 +50,12 @@ export async function startContentServer(options: ContentServerOptions = {}): Pr
     authenticate: createAuthenticator(entries),
     callers: entries.length > 0,
   });
-  const { http, https, unix, lines, line } = server;
+  const { http, https, unix, lines } = server;
   return {
     http,
     https,
     unix,
     lines,
-    line,
     store,
     directory,
     client: (token) =>
@@ -107,7 +106,7 @@ export async function refusal(call: Promise<unknown>): Promise<Refused> {
     (answer) => ({ answer }),
     (error: unknown) => ({ error: ConnectError.from(error) }),
   );
-  if ("answer" in outcome) throw new Error(`answered: ${String(JSON.stringify(outcome.answer, replaceBigInt))}`);
+  if ("answer" in outcome) throw new Error(`answered: ${JSON.stringify(outcome.answer, replaceBigInt)}`);
   const { error } = outcome;
   const [info] = error.findDetails(ErrorInfoSchema);
   return {
