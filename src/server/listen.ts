@@ -136,7 +136,11 @@ function routeConnections(server: Server, limits: ServerLimits, acceptH2: (socke
   const acceptH1 = server.listeners(ready);
   server.removeAllListeners(ready);
   const route = (spoken: string | false | null, socket: Socket): void => {
-    if (spoken === "h2") return acceptH2(socket);
+    if (spoken === "h2") {
+      // A client whose process ended says so with a FIN, on which Node's HTTP/2 leaves its calls open.
+      socket.once("end", () => socket.destroy());
+      return acceptH2(socket);
+    }
     lingerOnClose(socket, limits.lingerMs);
     for (const accept of acceptH1) accept.call(server, socket);
   };

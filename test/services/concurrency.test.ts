@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { connect } from "node:http2";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Presence } from "../../src/gen/descry/v1/content_service_pb.ts";
 import { ConditionCheck, Outcome } from "../../src/gen/descry/v1/types_pb.ts";
@@ -220,24 +221,45 @@ describe("an interrupted push", () => {
     expect(await offsetOf(ref)).toMatchObject({ presence: Presence.MISSING, offset: 0n });
   });
 
-  test("cut with its connection keeps what the server had", async () => {
-    const ref = `${REF}/cut`;
+  /** The first messages of an upload as Connect's JSON has them (connectrpc.com/docs/protocol, "Streaming"). */
+  function beginning(ref: string, bytes: number): Buffer {
     const header = { header: { ref, desc: { ...desc, size: String(desc.size) } } };
-    const envelope = (message: object): Buffer => {
+    const messages = [header, { data: Buffer.from(blob.subarray(0, bytes)).toString("base64") }].map((message) => {
       const body = Buffer.from(JSON.stringify(message));
       const prefix = Buffer.alloc(5);
       prefix.writeUInt32BE(body.byteLength, 1);
       return Buffer.concat([prefix, body]);
-    };
-    const body = [header, { data: Buffer.from(blob.subarray(0, 30_000)).toString("base64") }].map(envelope);
+    });
+    return Buffer.concat(messages);
+  }
+  const PATH = "/descry.v1.ContentService/PushStream";
+  const TYPE = "application/connect+json";
+
+  test("whose process ends keeps what the server had, over HTTP/1.1", async () => {
+    const ref = `${REF}/cut1`;
     const socket = dial(server.http);
     await once(socket, "connect");
     socket.write(
-      "POST /descry.v1.ContentService/PushStream HTTP/1.1\r\nHost: 127.0.0.1\r\n" +
-        "Content-Type: application/connect+json\r\nContent-Length: 5000000\r\n\r\n",
+      `POST ${PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: ${TYPE}\r\nContent-Length: 5000000\r\n\r\n`,
     );
-    socket.write(Buffer.concat(body), () => socket.end());
+    socket.write(beginning(ref, 30_000), () => socket.end());
     // The connection's end comes before the disk has what came.
     await expect.poll(async () => (await offsetOf(ref))?.offset).toBe(30_000n);
+  });
+
+  test("whose process ends holds up nobody, over HTTP/2 either", async () => {
+    const ref = `${REF}/cut2`;
+    const before = (await server.store.usage()).uploads;
+    const socket = dial(server.http);
+    const session = connect(server.http, { createConnection: () => socket });
+    session.on("error", () => undefined);
+    const stream = session.request({ ":method": "POST", ":path": PATH, "content-type": TYPE });
+    stream.on("error", () => undefined);
+    stream.write(beginning(ref, 30_000));
+    await expect.poll(async () => (await server.store.usage()).uploads).toBeGreaterThan(before);
+    socket.end();
+    // It would wait for the first in the queue, were that not over.
+    expect((await client().push({ ref, desc, data: blob })).receipt?.outcome).toBe(Outcome.CREATED);
+    session.destroy();
   });
 });

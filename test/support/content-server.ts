@@ -129,7 +129,6 @@ export function descriptorOf(bytes: Uint8Array, mediaType = "application/octet-s
 export const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 export const INDEX = "application/vnd.oci.image.index.v1+json";
 export const CONFIG = "application/vnd.oci.image.config.v1+json";
-export const EMPTY = "application/vnd.oci.empty.v1+json";
 
 export function json(value: unknown): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(JSON.stringify(value));
