@@ -19,6 +19,8 @@ export interface CallerEntry {
 }
 
 const nameGrammar = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
+/** Names that the server gives itself: whoever shared one would share its interrupted uploads. */
+const reservedNames: ReadonlySet<string> = new Set(["local", "anonymous"]);
 const readEverything: readonly CallerGrant[] = [{ verbs: ["pull"], repositories: ["*"] }];
 
 /** Reads the callers. Names and tokens must be unique: the log would name the wrong one. */
@@ -39,6 +41,7 @@ export function readCallers(tables: readonly Table[]): readonly CallerEntry[] {
 function readCaller(table: Table): CallerEntry {
   const name = table.text("name") ?? table.wrong("name", "is missing");
   if (!nameGrammar.test(name)) table.wrong("name", "must be 1 to 64 letters, digits and ._@-");
+  if (reservedNames.has(name)) table.wrong("name", `${JSON.stringify(name)} is the server's own; choose another`);
   const hash = table.text("token_sha256")?.toLowerCase() ?? table.wrong("token_sha256", "is missing");
   if (!/^[0-9a-f]{64}$/.test(hash))
     table.wrong("token_sha256", 'must be 64 hex digits: printf %s "$TOKEN" | sha256sum');

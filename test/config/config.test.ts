@@ -143,6 +143,10 @@ describe("what is wrong is refused, with file, line, key and what to do", () => 
     ["[server]\ndrain_seconds = nan", ":2: server.drain_seconds must be a number from 0 to 3600"],
     ["[server]\n\nmax_connections = 1.5", ":3: server.max_connections must be a whole number"],
     [`[[caller]]\ntoken_sha256 = "${hash("t")}"`, ":1: caller.0.name is missing"],
+    [
+      `[[caller]]\nname = "local"\ntoken_sha256 = "${"a".repeat(64)}"`,
+      ':2: caller.0.name "local" is the server\'s own',
+    ],
     [`[[caller]]\nname = "a b"`, ":2: caller.0.name must be 1 to 64 letters"],
     [`[[caller]]\nname = "a"\ntoken_sha256 = "secret"`, ":3: caller.0.token_sha256 must be 64 hex digits: printf"],
     [`${caller}${caller}`, `:5: caller.1.name "ci" is another caller's, too`],

@@ -1091,7 +1091,8 @@ export const ListReferrersRequestSchema: GenMessage<ListReferrersRequest> = /*@_
  */
 export type ListReferrersResponse = Message<"descry.v1.ListReferrersResponse"> & {
   /**
-   * Descriptors with artifact_type and annotations, in the registry's order.
+   * Descriptors with artifact_type and annotations, in the registry's order. Annotations too
+   * large for an answer (more than 2.5 MiB of JSON) are left out: the manifest has them.
    *
    * @generated from field: repeated descry.v1.ContentDescriptor referrers = 1;
    */
@@ -1443,7 +1444,8 @@ export const ContentService: GenService<{
   },
   /**
    * SetTag points a tag at a manifest the repository has: the commit of a push, a re-tag, a
-   * roll-back. The manifest's bytes stay as they are. NOT_FOUND: CONTENT_UNKNOWN.
+   * roll-back. The manifest's bytes stay as they are. NOT_FOUND: CONTENT_UNKNOWN,
+   * REPOSITORY_UNKNOWN.
    *
    * @generated from rpc descry.v1.ContentService.SetTag
    */

@@ -208,6 +208,7 @@ export const ErrorReason = {
 
   /**
    * [invalid_argument on push, data_loss on fetch] Fewer or more bytes than the size says.
+   * metadata: size; offset, where a stream ended early and what came is kept.
    *
    * @generated from enum value: ERROR_REASON_SIZE_MISMATCH = 15;
    */
