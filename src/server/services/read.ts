@@ -82,7 +82,8 @@ export async function* fetchStream(
 ): AsyncGenerator<FetchStreamResponse> {
   const fetched = await find(content, wantedOf(new FieldReader(), request), request, context);
   const outgoing = context.values.get(outgoingKey);
-  // What passes the encoder by has left for the network when the next chunk is asked for.
+  // A chunk is larger than what Node buffers of a response, so that it has left for the network when connect-node asks
+  // for the next one: it waits for "drain".
   const bytes = (await fetched.open(outgoing !== undefined))[Symbol.asyncIterator]();
   // Not `for await`: a reader that leaves after the header must release the bytes as well.
   try {
