@@ -33,6 +33,8 @@ export function trackSessions(server: Http2Server, limits: ServerLimits): Sessio
     session.on("stream", (stream) => {
       streams++;
       clearTimeout(timer);
+      // Once it is answered nobody reads on, and Node keeps a stream open until its body has been read to the end.
+      stream.once("finish", () => stream.removeAllListeners("data").resume());
       stream.once("close", () => {
         streams--;
         if (streams === 0 && !session.destroyed) idle();

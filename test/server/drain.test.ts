@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { Agent } from "node:http";
-import { connect as connect2 } from "node:http2";
+import { type ClientHttp2Stream, connect as connect2, constants } from "node:http2";
 import { connect } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
@@ -239,6 +239,51 @@ test("a connection whose handshake ends after the drain began is told to go away
   session.on("error", () => undefined);
   await drained;
   session.destroy();
+});
+
+describe("an upload over HTTP/2 that was answered before it was read", () => {
+  const headers = {
+    ":method": "POST",
+    ":path": "/descry.v1.ContentService/PushStream",
+    "content-type": "application/grpc",
+  };
+  /** An empty message, and the beginning of one of 1 MiB: more than the server buffers of a body it does not read. */
+  const begun = Buffer.concat([Buffer.from([0, 0, 0, 0, 0, 0, 0, 16, 0, 0]), Buffer.alloc(1024 * 1024 - 1)]);
+  const ends: readonly { name: string; end: (stream: ClientHttp2Stream) => void }[] = [
+    { name: "resets it without error, as grpcio does", end: (stream) => stream.close(constants.NGHTTP2_NO_ERROR) },
+    { name: "ends it", end: (stream) => stream.end(Buffer.alloc(1)) },
+    { name: "sends nothing any more", end: () => undefined },
+    { name: "ends its connection", end: (stream) => stream.session?.socket.destroy() },
+  ];
+
+  test.each(ends)("holds up no drain when the client $name", async ({ end }) => {
+    const call = gate();
+    const running = await start({
+      limits: { drainMs: FOREVER_MS, bodyIdleMs: FOREVER_MS },
+      service: {
+        pushStream: async (messages) => {
+          await messages[Symbol.asyncIterator]().next();
+          call.reach();
+          await call.opened;
+          return {};
+        },
+      },
+    });
+    const session = connect2(running.http);
+    session.on("error", () => undefined);
+    const stream = session.request({ ...headers, "x-request-id": "early" });
+    stream.on("error", () => undefined);
+    await Promise.all([call.reached, new Promise((resolve) => stream.write(begun, resolve))]);
+    // Frames are taken in their order: when the ping is answered, the server has all of the body.
+    await new Promise((resolve) => session.ping(resolve));
+    const answered = once(stream.resume(), "response");
+    call.open();
+    await answered;
+    end(stream);
+    await running.line((line) => line.event === "call" && line.request_id === "early");
+    await running.drain();
+    session.destroy();
+  });
 });
 
 test("draining twice is draining once", async () => {
