@@ -2,6 +2,8 @@ import { type DescFile, type DescService, type MessageInitShape, toBinary } from
 import { nestedTypes } from "@bufbuild/protobuf/reflect";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { Code, type ConnectRouter } from "@connectrpc/connect";
+import { file_descry_v1_errors } from "../gen/descry/v1/errors_pb.ts";
+import { file_google_rpc_error_details } from "../gen/google/rpc/error_details_pb.ts";
 import {
   ServerReflection,
   type ServerReflectionRequest,
@@ -87,8 +89,12 @@ function importsOf(file: DescFile): readonly DescFile[] {
   return [...found];
 }
 
+/** Files of messages that no service names: they come as details of errors, which clients print by what we tell them. */
+const errorFiles: readonly DescFile[] = [file_descry_v1_errors, file_google_rpc_error_details];
+
 function filesOf(services: readonly DescService[]): ReadonlyMap<string, DescFile> {
-  const all = services.flatMap(({ file }) => [file, ...importsOf(file)]);
+  const roots = [...services.map(({ file }) => file), ...errorFiles];
+  const all = roots.flatMap((file) => [file, ...importsOf(file)]);
   return new Map(all.map((file) => [file.proto.name, file]));
 }
 

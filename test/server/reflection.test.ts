@@ -54,6 +54,9 @@ describe("grpc.reflection.v1", () => {
     ["descry.v1.Platform", "descry/v1/types.proto"],
     ["descry.v1.ServedBy", "descry/v1/types.proto"],
     ["google.protobuf.Duration", "google/protobuf/duration.proto"],
+    // Details of errors: no service names them.
+    ["descry.v1.PlatformChoice", "descry/v1/errors.proto"],
+    ["google.rpc.ErrorInfo", "google/rpc/error_details.proto"],
   ])("the file of %s is %s", async (value, name) => {
     const [files] = await filesFor({ case: "fileContainingSymbol", value });
     expect(files?.[0]?.name).toBe(name);
