@@ -107,7 +107,9 @@ class StreamReader {
       for (let data = await this.#next(); data !== undefined; data = await this.#next()) {
         this.#verifier?.update(data);
         if (this.#position > this.#end) this.#wrongSize();
-        options.onProgress?.({ digest: desc.digest, offset: this.#position, total: desc.size });
+        // Once a message, however the network cut it.
+        if (this.#pieces.length === 0)
+          options.onProgress?.({ digest: desc.digest, offset: this.#position, total: desc.size });
         // A reader that counts bytes would stop at the last one: it must not have it before everything is verified.
         if (this.#position === this.#end) last = data;
         else yield data;

@@ -205,9 +205,8 @@ describe("fetchStream", () => {
     const stream = await descry.fetchStream(REPOSITORY, { onProgress: ({ offset }) => seen.push(offset) });
     expect(stream.desc).toEqual({ mediaType: "text/plain", digest, size: bytes.byteLength });
     expect(await collect(stream.bytes)).toEqual(bytes);
-    // At least once a message; how its bytes are cut is the network's business.
-    expect(seen.length).toBeGreaterThanOrEqual(11);
-    expect(seen).toEqual([...new Set(seen)].sort((a, b) => a - b));
+    // Once a message; how the network cut them is its own business.
+    expect(seen).toHaveLength(11);
     expect(seen.at(-1)).toBe(bytes.byteLength);
   });
 
