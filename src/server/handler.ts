@@ -18,7 +18,7 @@ import { type HttpHandler, peerOf } from "./listen.ts";
 import { notModified } from "./not-modified.ts";
 import { badTarget, protocolRefusal, refusedQuery, unknownPath } from "./refusals.ts";
 import { watchBody } from "./response-body.ts";
-import { targetOf } from "./target.ts";
+import { nameUnixHost, targetOf } from "./target.ts";
 
 export interface HandlerOptions {
   /** RPCs by request path. */
@@ -60,6 +60,7 @@ export function createHandler(options: HandlerOptions): (door: Door) => HttpHand
       unix: door.unix,
     });
     const exchange: Exchange = { request, response, call, isDraining };
+    if (door.unix) nameUnixHost(request);
     const target = targetOf(request);
     const handler = target === undefined ? undefined : handlers.get(target.path);
     response.once("close", () => {

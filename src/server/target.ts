@@ -11,6 +11,15 @@ export interface Target {
 const authorityGrammar = /^[^\s/?#@\\]+$/;
 
 /**
+ * Names the host of a request over a unix socket. It means nothing there, and clients make it up: grpcio sends the
+ * socket's path, of which Connect cannot make a URL either.
+ */
+export function nameUnixHost({ headers }: HttpRequest): void {
+  const name = ":authority" in headers ? ":authority" : "host";
+  if (headers[name] !== undefined) headers[name] = "localhost";
+}
+
+/**
  * Reads a request's Host or :authority and its path. Undefined if they make no URL. Connect would throw there, out of
  * Node's event, which ends the process.
  */

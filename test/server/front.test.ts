@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { connect as connect2, type IncomingHttpHeaders } from "node:http2";
+import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createHostRule } from "../../src/server/hosts.ts";
 import { parseListen } from "../../src/server/address.ts";
@@ -63,6 +66,26 @@ describe("which hosts a server answers to", () => {
   test("over a unix socket the host means nothing", async () => {
     const socketPath = server.unix.slice("unix://".length);
     expect((await ask("http://evil.example/healthz", { socketPath })).status).toBe(200);
+  });
+
+  /** gRPC core sends a unix target's path, percent-encoded, as :authority (grpc/grpc, doc/naming.md). */
+  test("over a unix socket the host need not be one", async () => {
+    const socketPath = server.unix.slice("unix://".length);
+    const authority = encodeURIComponent(socketPath);
+    const sent = { method: "POST", headers: { ...json, Host: authority }, socketPath };
+    expect((await ask(`http://localhost${RESOLVE}`, sent, '{"ref":"x"}')).status).toBe(200);
+
+    const session = connect2("http://localhost", { createConnection: () => connect(socketPath) });
+    const stream = session.request({
+      ":method": "POST",
+      ":path": RESOLVE,
+      ":authority": authority,
+      "content-type": "application/json",
+    });
+    stream.end('{"ref":"x"}');
+    const [headers]: IncomingHttpHeaders[] = await once(stream, "response");
+    session.destroy();
+    expect(headers?.[":status"]).toBe(200);
   });
 });
 

@@ -47,10 +47,8 @@ class ContentTest(unittest.TestCase):
         wire = target.partition(":")[0]
         # One repository for each test, so that their order does not count.
         self.repository = "/".join(["descry.local/python", wire, self._testMethodName.replace("_", "-")])
-        # grpcio's default limits: the contract promises that they do. On a unix socket grpcio's authority is the
-        # socket's path, percent-encoded, which is no host.
-        options = [("grpc.default_authority", "localhost")] if wire == "unix" else []
-        self.channel = grpc.insecure_channel(target, options)
+        # grpcio's default limits: the contract promises that they do.
+        self.channel = grpc.insecure_channel(target)
         self.addCleanup(self.channel.close)
         self.descry = service.ContentServiceStub(self.channel)
 
