@@ -1,5 +1,5 @@
 import { constants } from "node:http2";
-import { createContextValues } from "@connectrpc/connect";
+import { ConnectError, createContextValues } from "@connectrpc/connect";
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from "@connectrpc/connect-node";
 import type { UniversalHandler, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import { incomingKey, outgoingKey } from "../wire/keys.ts";
@@ -124,7 +124,7 @@ async function serve(
       return refuse(exchange, protocolRefusal(handler, request, answer.status));
     await respond(exchange, reading ? asRead(exchange, answer) : joined(answer, outgoing), limits);
   } catch (error) {
-    if (!incoming.signal.aborted) call.fault ??= error;
+    if (!incoming.signal.aborted && !isBrokenWrite(error)) call.fault ??= error;
     cut(exchange);
   }
 }
@@ -160,6 +160,20 @@ async function respond(exchange: Exchange, answer: UniversalServerResponse, limi
       onStall: () => cut(exchange),
     });
   await universalResponseToNodeResponse({ ...answer, header, ...(watched && { body: watched }) }, response);
+}
+
+/** Codes of a write to a client that reset its connection: over HTTP/1.1 it may fail before the signal aborts. */
+const brokenWrites: ReadonlySet<unknown> = new Set(["ECANCELED", "ECONNRESET", "EPIPE"]);
+
+function isBrokenWrite(error: unknown): boolean {
+  const cause = error instanceof ConnectError ? error.cause : undefined;
+  return (
+    cause instanceof Error &&
+    "syscall" in cause &&
+    cause.syscall === "write" &&
+    "code" in cause &&
+    brokenWrites.has(cause.code)
+  );
 }
 
 /** Ends an HTTP/1.1 connection whose answer was begun before the drain, and promised to keep it. */

@@ -36,6 +36,7 @@ beforeAll(async () => {
         yield { offset: 1n };
         if (ref === "broken") throw new DescryError("STORE_CORRUPT", "rotten", { cause: new Error("on shelf 3") });
         yield { offset: 2n };
+        while (ref === "flood") yield { part: { case: "data" as const, value: new Uint8Array(4 << 20) } };
         while (ref === "endless") {
           await turn();
           yield { part: { case: "data" as const, value: new Uint8Array(1000) } };
@@ -170,6 +171,23 @@ test("a client that breaks off in the middle of its request has canceled", async
   socket.resetAndDestroy();
   expect(await lineOf("broken-off")).toMatchObject({ status: 0, code: "canceled", bytes_in: 0 });
   expect(server.lines.filter(({ event }) => event === "bad_request")).toHaveLength(1);
+});
+
+test("a client that resets its download has canceled, which is no fault", async () => {
+  const ids = Array.from({ length: 5 }, (_, at) => `download-reset-${at}`);
+  for (const id of ids) {
+    const socket = dial(server.http);
+    const head = `POST /descry.v1.ContentService/FetchStream HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/connect+proto`;
+    // Field 1, ref: "flood".
+    const body = Buffer.concat([Buffer.from([0, 0, 0, 0, 7, 10, 5]), Buffer.from("flood")]);
+    socket.write(`${head}\r\nX-Request-Id: ${id}\r\nContent-Length: ${body.byteLength}\r\n\r\n`);
+    socket.write(body);
+    await once(socket, "data");
+    // More than the buffers of both kernels hold is on its way: it is a write that hears of the reset.
+    socket.resetAndDestroy();
+    expect(await lineOf(id)).toMatchObject({ status: 200, code: "canceled" });
+  }
+  expect(server.lines.filter((line) => line.event === "fault" && ids.includes(line.request_id))).toEqual([]);
 });
 
 test("a fault has a line with its stack and causes, and no secret is in any", async () => {
