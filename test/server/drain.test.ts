@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { Agent } from "node:http";
 import { type ClientHttp2Stream, connect as connect2, constants } from "node:http2";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
@@ -249,11 +249,11 @@ describe("an upload over HTTP/2 that was answered before it was read", () => {
   };
   /** An empty message, and the beginning of one of 1 MiB: more than the server buffers of a body it does not read. */
   const begun = Buffer.concat([Buffer.from([0, 0, 0, 0, 0, 0, 0, 16, 0, 0]), Buffer.alloc(1024 * 1024 - 1)]);
-  const ends: readonly { name: string; end: (stream: ClientHttp2Stream) => void }[] = [
+  const ends: readonly { name: string; end: (stream: ClientHttp2Stream, socket: Socket) => void }[] = [
     { name: "resets it without error, as grpcio does", end: (stream) => stream.close(constants.NGHTTP2_NO_ERROR) },
     { name: "ends it", end: (stream) => stream.end(Buffer.alloc(1)) },
     { name: "sends nothing any more", end: () => undefined },
-    { name: "ends its connection", end: (stream) => stream.session?.socket.destroy() },
+    { name: "ends its connection", end: (_, socket) => socket.destroy() },
   ];
 
   test.each(ends)("holds up no drain when the client $name", async ({ end }) => {
@@ -269,7 +269,9 @@ describe("an upload over HTTP/2 that was answered before it was read", () => {
         },
       },
     });
-    const session = connect2(running.http);
+    const { hostname, port } = new URL(running.http);
+    const socket = connect(Number(port), hostname);
+    const session = connect2(running.http, { createConnection: () => socket });
     session.on("error", () => undefined);
     const stream = session.request({ ...headers, "x-request-id": "early" });
     stream.on("error", () => undefined);
@@ -279,7 +281,7 @@ describe("an upload over HTTP/2 that was answered before it was read", () => {
     const answered = once(stream.resume(), "response");
     call.open();
     await answered;
-    end(stream);
+    end(stream, socket);
     await running.line((line) => line.event === "call" && line.request_id === "early");
     await running.drain();
     session.destroy();
