@@ -14,7 +14,6 @@ import {
 } from "../store/store.ts";
 import { createKeyedQueue } from "./queue.ts";
 import type { Call, Presence, Pusher, PushTarget, Receipt } from "./registry.ts";
-import { subjectOf } from "./subject.ts";
 
 /** How long content that PreparePush found or mounted stays, at least: as long as content just pushed. */
 const PREPARE_HOLD_MS: number = UNREFERENCED_GRACE_MS;
@@ -83,8 +82,7 @@ export function createEmbeddedPusher(store: Store, clock: () => number): Pusher 
 
   async function existed(target: PushTarget, there: Stored): Promise<Receipt> {
     const { reference } = target;
-    const { digest, size, mediaType } = there;
-    const subject = await subjectOf(store, there);
+    const { digest, size, mediaType, subject } = there;
     const what = { reference, descriptor: { mediaType, digest, size }, ...(subject === undefined ? {} : { subject }) };
     const tag = tagOf(target);
     if (tag === undefined) return { ...what, outcome: "existed" };

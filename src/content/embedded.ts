@@ -4,7 +4,6 @@ import { type Reference, formatReference, repositoryOf, withDefaultTag } from ".
 import type { Condition, Referrer, Store, Stored, TagWrite } from "../store/store.ts";
 import { createEmbeddedPusher } from "./embedded-push.ts";
 import type { Freshness, Registry } from "./registry.ts";
-import { subjectOf } from "./subject.ts";
 
 /**
  * Manifests, in bytes, after which a page of referrers ends early: annotations are most of a manifest at worst, and a
@@ -55,7 +54,7 @@ export function createEmbeddedRegistry(store: Store, clock: () => number): Regis
       if (tag === undefined) throw new Error(`setTag without a tag: ${formatReference(reference)}`);
       const { host, path } = reference;
       const stored = (await store.find(path, digest, "manifest")) ?? (await unknown({ host, path, digest }));
-      const subject = await subjectOf(store, stored);
+      const { subject } = stored;
       const { previous } = await store.setTag(path, tagWrite(tag, condition), digest);
       return {
         reference,

@@ -26,6 +26,8 @@ export interface Stored {
   readonly kind: ContentKind;
   /** As pushed; empty for a blob pushed without. */
   readonly mediaType: string;
+  /** What a manifest is about, if it says. */
+  readonly subject?: Digest;
   /** Milliseconds since 1970: when its bytes were verified. */
   readonly storedAt: number;
   /** The bytes went bad on disk and lie in quarantine; pushing them again heals it. */

@@ -78,9 +78,10 @@ export function createMemoryStore(clock: () => number): MemoryStore {
     const kinds: readonly ContentKind[] = kind === undefined ? ["manifest", "blob"] : [kind];
     return kinds.map((each) => entries?.get(`${each} ${digest}`)).find((entry) => entry !== undefined);
   };
-  const storedOf = ({ digest, kind, mediaType }: Entry): Stored => {
+  const storedOf = ({ digest, kind, mediaType, manifest }: Entry): Stored => {
     const { size, storedAt, corrupt } = keptOf(digest);
-    return { digest, size, kind, mediaType, storedAt, corrupt };
+    const subject = manifest?.subject?.digest;
+    return { digest, size, kind, mediaType, ...(subject === undefined ? {} : { subject }), storedAt, corrupt };
   };
   const keptOf = (digest: Digest): Kept => {
     const there = kept.get(digest);

@@ -7,7 +7,8 @@ import { type Database, integer, type Row, text } from "./database.ts";
 import { type FileSystem, isAbsent, type ReadableFile } from "./file-system.ts";
 import type { Layout } from "./layout.ts";
 
-const found = `SELECT c.digest, b.size, c.kind, c.media_type, b.stored_at, b.corrupt
+const columns = "c.digest, b.size, c.kind, c.media_type, c.subject, b.stored_at, b.corrupt";
+const found = `SELECT ${columns}
   FROM repository r
   JOIN content c ON c.repository = r.id
   JOIN bytes b ON b.digest = c.digest`;
@@ -18,7 +19,7 @@ export function createContentReader(database: Database, files: FileSystem, layou
     find: async (repository, digest, kind) => findContent(database, repository, digest, kind),
     findTag: async (repository, tag) => {
       const row = database.get(
-        `SELECT c.digest, b.size, c.kind, c.media_type, b.stored_at, b.corrupt
+        `SELECT ${columns}
            FROM repository r
            JOIN tag t ON t.repository = r.id AND t.name = ?
            JOIN content c ON c.repository = r.id AND c.kind = 'manifest' AND c.digest = t.digest
@@ -69,6 +70,7 @@ function storedOf(row: Row): Stored {
     size: integer(row, "size"),
     kind: text(row, "kind") as ContentKind,
     mediaType: text(row, "media_type"),
+    ...(row["subject"] === null ? {} : { subject: text(row, "subject") as Digest }),
     storedAt: integer(row, "stored_at"),
     corrupt: integer(row, "corrupt") !== 0,
   };
