@@ -139,9 +139,10 @@ class StreamReader {
         const { part, offset } = message.value;
         if (part.case === "header") broken("a second header");
         if (part.case !== "data") continue;
-        this.#pieces = part.value.byteLength === 0 ? bytes.take() : [bytesFromWire(part.value)];
-        if (this.#pieces.length > 0 && sizeFromWire(offset) !== this.#position)
+        const pieces = part.value.byteLength === 0 ? bytes.take() : [bytesFromWire(part.value)];
+        if (pieces.length > 0 && sizeFromWire(offset) !== this.#position)
           broken(`data at ${offset} instead of ${this.#position}`);
+        this.#pieces = pieces;
       } catch (thrown) {
         const error = call.failure(thrown);
         // All bytes are here; what got lost is the end of the stream.
